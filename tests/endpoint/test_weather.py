@@ -13,7 +13,7 @@ import pytest
 
 import panel.engines.local  # noqa: F401 - imported before any clock runs
 from panel.cells.journal import utc_now
-from panel.endpoint import cell_runner, health
+from panel.endpoint import health, ways
 from panel.text import in_words
 from panel.workspace.loading import load_workspace
 from tests.support.mock_endpoint import Answer, MockEndpoint
@@ -207,7 +207,7 @@ def test_blanks_without_end_are_left_by_a_weaker_output_mode(space: Space, panel
         face.output_mode
     }
     assert {line["reason"] for line in lines if line["outcome"] != "verdict"} == {face.label}
-    assert chats(mock) == len(lines) == CELLS + cell_runner.WEAKENED_REMEMBERED
+    assert chats(mock) == len(lines) == CELLS + ways.WEAKENED_REMEMBERED
 
 
 def noting(face: Face, received: list[tuple[str, str]]) -> Face:

@@ -23,13 +23,14 @@ from panel.endpoint.attempts import (
 )
 from panel.endpoint.budget import Budget
 from panel.endpoint.client import CompletionClient
-from panel.endpoint.faults import LOADING, SLIPPED, Fault
+from panel.endpoint.faults import LOADING, SLIPPED, UNEXPLAINED, Fault
 from panel.endpoint.limits import ConcurrencyLimiter
-from panel.endpoint.output_modes import OutputMode, RequestProfile, optional_fields, plain_fields
+from panel.endpoint.output_modes import RequestProfile, optional_fields, plain_fields
 from panel.endpoint.patience import GivenUp, Patience
 from panel.endpoint.prompt_counts import PromptCounts
 from panel.endpoint.responses import RawResponse
 from panel.endpoint.usage import RunUsage
+from panel.endpoint.ways import SYSTEM, Learned, Way
 from panel.stats import Outcome
 from panel.workspace.endpoints import Endpoint
 from panel.workspace.prompts import Messages
@@ -37,8 +38,6 @@ from panel.workspace.verdict import Verdict
 
 Record = Callable[[Attempt], Awaitable[None]]
 
-# Cells whose own output mode had to be weaker, after which the whole endpoint's is.
-WEAKENED_REMEMBERED = 3
 SLIPS = 2  # replies of one cell that the server itself rejects, before it is asked another way
 
 
@@ -74,24 +73,25 @@ def nowhere(_fault: Fault) -> bool:
 class CellRunner:
     """Runs the cells of one endpoint, and remembers what its server refuses.
 
-    patience: waits for the endpoint. request_profile: how requests are made; changed by what is
-    learned. counts: how the endpoint counts prompts. elsewhere: whether a cell that this fault
-    would end is to be asked of another server. heard: whether the endpoint has answered anything
-    at all. worked: the output modes that brought a verdict. weakened: how many cells have needed
-    a weaker one since it changed.
+    patience: waits for the endpoint. learned: how requests are made. counts: how the endpoint
+    counts prompts. elsewhere: whether a cell that this fault would end is to be asked of another
+    server. heard: whether the endpoint has answered anything at all.
     """
 
     client: CompletionClient
     endpoint: Endpoint
     patience: Patience
-    request_profile: RequestProfile = field(default_factory=RequestProfile)
+    learned: Learned = field(default_factory=Learned)
     budget: Budget = field(default_factory=Budget)
     usage: RunUsage = field(default_factory=RunUsage)
     counts: PromptCounts = field(default_factory=PromptCounts)
     elsewhere: Callable[[Fault], bool] = nowhere
     heard: bool = False
-    worked: set[OutputMode] = field(default_factory=set)
-    weakened: int = 0
+
+    @property
+    def request_profile(self) -> RequestProfile:
+        """How requests are made."""
+        return self.learned.profile
 
     @property
     def limiter(self) -> ConcurrencyLimiter:
@@ -103,7 +103,8 @@ class CellRunner:
 
         lane: requests of one lane follow one another, since their prompts begin alike.
         """
-        return await _CellInProgress(self, cell, record, lane).settle()
+        way = Way(self.learned, self.patience.health.tools)
+        return await _CellInProgress(self, cell, record, lane, way).settle()
 
     async def reserve(self, cell: Cell, messages: Messages, longer: bool, lane: int) -> Reserved:
         """Wait for a slot and set the request's worst size aside; raises OverBudget, GivenUp."""
@@ -136,18 +137,17 @@ class _CellInProgress:
     """One cell between its first request and its end.
 
     ordinal: requests made. repair: the model was asked to repair its reply. longer: the cap on
-    the reply is doubled. own_mode: an output mode of this cell alone, weaker than the
-    endpoint's; None where it has none. slips: replies that the server itself rejected.
+    the reply is doubled. way: how it is asked. slips: replies that the server itself rejected.
     """
 
     runner: CellRunner
     cell: Cell
     record: Record
     lane: int
+    way: Way
     ordinal: int = 0
     repair: bool = False
     longer: bool = False
-    own_mode: OutputMode | None = None
     slips: int = 0
 
     async def settle(self) -> Settled:
@@ -190,10 +190,10 @@ class _CellInProgress:
         """Send one request, journal what became of it, and learn from it."""
         runner = self.runner
         reserved = await runner.reserve(self.cell, messages, self.longer, self.lane)
-        # Read only now: other cells may have learned something while this one waited.
-        output_mode = self.own_mode or runner.request_profile.output_mode
+        # Only now: other cells may have learned something while this one waited.
+        profile = self.way.next()
         try:
-            asked, sent, answer = await self._send(messages, output_mode)
+            asked, sent, answer = await self._send(messages, profile)
         except asyncio.CancelledError:
             runner.abandon(reserved)
             raise
@@ -211,10 +211,9 @@ class _CellInProgress:
         runner.heard = runner.heard or answer.status is not None
         if result.attempt.outcome == "verdict":
             runner.patience.health.answered()
-            runner.worked.add(output_mode)
         elif result.attempt.outcome == "abstain":
             result = self._weighed(result)
-        self._learn(result.fault, output_mode)
+        self._learn(result)
         await self.record(result.attempt)
         # Only now: a freed slot is the next request, which a fault of this one may forbid.
         runner.release(reserved, answer, result)
@@ -245,6 +244,8 @@ class _CellInProgress:
 
     def _judged(self, fault: Fault, began: float, last: bool) -> Fault:
         runner, health = self.runner, self.runner.patience.health
+        if fault.label in ("http_400", "http_422") and self.way.unexplained():
+            fault = replace(fault, action="degrade", label=UNEXPLAINED)
         fault = health.judge(fault, self.cell, began, last)
         if not fault.ends_cell(last) or fault.action == "abstain":
             return fault
@@ -256,14 +257,15 @@ class _CellInProgress:
         return fault
 
     async def _send(
-        self, messages: Messages, output_mode: OutputMode
+        self, messages: Messages, profile: RequestProfile
     ) -> tuple[Attempt, set[str], RawResponse]:
         """Return the attempt without its outcome, the optional fields it sent, and the answer."""
-        endpoint, profile = self.runner.endpoint, self.runner.request_profile
+        endpoint, output_mode = self.runner.endpoint, profile.output_mode
         adapted, shown = profile.adapted(), profile.shown(messages)
         fields = plain_fields(self.cell, endpoint, self.longer)
         body = profile.request(endpoint, shown, self.cell.schema, fields, output_mode)
         sent = optional_fields(body)
+        self.way.sent = sent | ({SYSTEM} if shown and shown[0][0] == "system" else set())
         started = utc_now()
         answer = await self.runner.client.complete(body, self.cell)
         self.ordinal += 1
@@ -284,33 +286,17 @@ class _CellInProgress:
         )
         return asked, sent, answer
 
-    def _learn(self, fault: Fault | None, output_mode: OutputMode) -> None:
-        """Remember for the endpoint what a refusal says about how requests must be made."""
-        profile = self.runner.request_profile
-        if fault is not None and fault.label == SLIPPED:
+    def _learn(self, result: AttemptResult) -> None:
+        """Learn from an answer how requests must be made."""
+        attempt, fault = result.attempt, result.fault
+        cell, tool = self.cell.fingerprint, self.cell.tool.slug
+        if attempt.outcome == "verdict" or (fault is None and attempt.reply):
+            self.way.answered(attempt.outcome == "verdict")
+        elif fault is not None and fault.label == SLIPPED:
             self.slips += 1
             if self.slips >= SLIPS:
-                self._weaken(output_mode, for_all=False)
-        if fault is None or fault.action != "degrade":
-            return
-        if fault.field is not None:
-            profile.drop(fault.field)
-        elif fault.label == "system_refused":
-            profile.merge_system = True
-        else:
-            # What one cell meets says little against a mode that has brought others a verdict.
-            once = fault.label == "whitespace_runaway" or output_mode in self.runner.worked
-            self._weaken(output_mode, for_all=not once, said=fault.detail)
-
-    def _weaken(self, output_mode: OutputMode, for_all: bool, said: str = "") -> None:
-        """Ask this cell in a weaker mode; all cells, if ``for_all`` or after a few such cells."""
-        runner, profile = self.runner, self.runner.request_profile
-        weaker = profile.weaker_mode(said, output_mode)
-        if not for_all:
-            runner.weakened += self.own_mode is None
-            for_all = runner.weakened >= WEAKENED_REMEMBERED
-            self.own_mode = weaker
-        elif self.own_mode is not None:
-            self.own_mode = weaker
-        if for_all and profile.output_mode == output_mode:  # else another has changed it meanwhile
-            profile.output_mode, runner.weakened = weaker, 0
+                self.way.weaken(True, cell, tool)
+        elif fault is not None and fault.label == "whitespace_runaway":
+            self.way.weaken(True, cell, tool, fault.detail)
+        elif fault is not None and fault.action == "degrade" and fault.label != UNEXPLAINED:
+            self.way.refused(fault, cell, tool)

@@ -93,7 +93,8 @@ LOADING = "loading"  # the server is there, its model not yet
 BROKEN = "broken_off"  # the server gave up in the middle of a reply
 SLIPPED = "reply_rejected"  # the server's own check of the model's reply failed
 
-REFUSALS = {"schema_refused", "field_refused", "system_refused"}  # of one part of the request
+UNEXPLAINED = "request_refused"  # in words that say nothing of how to ask instead
+REFUSALS = {"schema_refused", "field_refused", "system_refused", UNEXPLAINED}  # of a request's part
 
 NO_DECISIONS = "no_decisions"  # there is no /v1/decisions
 DECISIONS_REFUSED = "decisions_refused"  # it is there, and not for this model or server

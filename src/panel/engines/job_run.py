@@ -21,6 +21,7 @@ from panel.endpoint.patience import GivenUp
 from panel.endpoint.prompt_counts import PromptCounts
 from panel.endpoint.recording import RecordingClient, ReplayClient
 from panel.endpoint.servers import Server
+from panel.endpoint.ways import Learned
 from panel.engines.asking import Asking
 from panel.engines.base import Job
 from panel.engines.queue import CellQueue
@@ -95,7 +96,7 @@ class JobRun(Asking):
             asker,
             replica.endpoint,
             replica.patience,
-            profile,
+            Learned(profile),
             self.budget,
             self.stats,
             PromptCounts(replica.server.context),
