@@ -48,3 +48,13 @@ def test_any_other_server_is_asked_for_a_name_that_it_does_not_list(
     mock.face = lambda _index, _body: REFUSED
     ran = panel(*alias, "--again", cwd=space.root)
     assert ran.code == 3 and "Did you mean 'mock-1'?" in ran.err
+
+
+def test_a_model_that_the_server_lists_is_not_what_is_missing(
+    space: Space, mock: MockEndpoint, panel: Panel
+) -> None:
+    space.point_at(mock)
+    mock.face = lambda _index, _body: Answer(404, {"detail": "Not Found"})
+    ran = panel("run", cwd=space.root)
+    assert ran.code == 3 and "Did you mean" not in ran.err
+    assert "The server lists 'mock-1': look at base_url" in ran.err

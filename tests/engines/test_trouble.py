@@ -233,6 +233,7 @@ def last_line(space: Space) -> bytes:
             "quota",
             1,
         ),
+        (error(400, "max_tokens is too large: 1500. At most 1024 are allowed."), "reply_limit", 3),
         (error(400, "Your credit balance is too low"), "quota", 3),
         (error(400, "No connected db."), "http_400", 6),
         (error(400, "Either the config or the provider header is required"), "http_400", 6),

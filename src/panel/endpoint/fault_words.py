@@ -35,6 +35,12 @@ OVERFLOW = (
     r"|tokens.{0,30}must be <=|(input|prompt).{0,30}must have (less|fewer) than \d+ tokens"
     r"|(input|prompt|输入).{0,20}(超长|过长|超过)"
 )
+# Of the cap on a reply; where the prompt counts, too, the context is too small.
+CAP = (
+    r"^(?!.*(context (length|size)|\binputs?\b|prompt tokens|in the messages))"
+    r".*\bmax\w*[_ -]?((completion|output|new)[_ -])?tokens.{0,80}(at most|(less|lower) than"
+    r"|exceeds|too (large|high|big)|valid range|maximum value|<=|must be between)"
+)
 # Of a rate limit that this request alone exceeds: no waiting lets it pass.
 TOO_LARGE = (
     r"request (is )?too large|(single|this) request exceeds|larger than the .{0,20}limit"

@@ -128,6 +128,7 @@ REMEDIES = {
     "timeout": "Is its model still loading? Run again, or raise timeout_seconds.",
     "context_overflow": "Give the model a larger context window, or shorten the descriptions.",
     "prompt_truncated": "Give the model a larger context window, or shorten the descriptions.",
+    "reply_limit": "Lower max_tokens in [sampling]: the server allows no reply that long.",
     "truncated": "Raise max_tokens in [sampling].",
     "daily_quota": "Run again when it is renewed: the next run goes on. Or choose --endpoint.",
     "long_wait": "Run again then: the next run goes on. Or raise longest_wait_seconds in [limits].",
@@ -183,6 +184,7 @@ TABLE = (
     _Row((429,), "suspect", "quota", words.NO_MONEY),
     _Row(_ASKED_BADLY, "suspect", "quota", words.MONEY),
     _Row((429, *_ASKED_BADLY), "suspect", "key_refused", words.ACCOUNT),
+    _Row((400, 422), "suspect", "reply_limit", words.CAP),
     _Row((400, 413, 422, 500), "record", "context_overflow", words.OVERFLOW),
     # A filter may say that the caller may not do this, and a key's refusal names no filter.
     _Row((*_OF_WORDS, 500, *_OK), "abstain", "filtered", words.FILTER, words.FILTER_CODES),

@@ -151,8 +151,12 @@ async def _not_there(fault: Fault, replica: Replica) -> str:
         models = await listed_models(replica.client)
     if not models:
         return fault.sentence()
+    model = replica.endpoint.model
+    if model in models:
+        listed = f"The server lists {model!r}: look at base_url, and at what the key may use."
+        return replace(fault, remedy=listed).sentence()
     more = len(models) - MODELS_SHOWN
     names = ", ".join(models[:MODELS_SHOWN]) + (f" and {more:,} more" if more > 0 else "")
-    if near := nearest(replica.endpoint.model, models):
+    if near := nearest(model, models):
         fault = replace(fault, remedy=f"Did you mean {near!r}? Name it with --model.")
     return fault.sentence(f". Models there: {names}")
