@@ -157,7 +157,7 @@ def test_the_worst_case_of_the_plan_is_a_bound_that_suffices(
 ) -> None:
     mocked.point_at(mock, PRICES)
     size = plan(mocked, panel)["estimate"]
-    mock.face = lambda _index, _body: Answer(body=completion("I would rather chat. " * 20))
+    mock.face = lambda _index, _body: Answer(body=completion('{"verdict": "maybe"}' + " " * 400))
     worst = ("--max-cost", str(size["worst_cost_usd"]), "--max-tokens", str(size["worst_tokens"]))
     code, summary, _done = run(mocked, panel, *worst, "--max-calls", str(size["worst_calls"]))
     assert (code, summary["stopped"]) == (0, None)

@@ -368,7 +368,7 @@ def test_a_text_no_database_would_take_from_a_server_is_kept_all_the_same(
 ) -> None:
     mock.face = lambda _index, _body: Answer(413, b'{"error": "a\\u0000b \\ud800 \xff"}')
     summary, _tallies, _notices = run(busy)
-    assert summary.errors == 16 and summary.stopped == "endpoint"
+    assert summary.errors == 3 and summary.stopped == "endpoint"
 
 
 def test_sigterm_stops_a_run_like_ctrl_c(

@@ -276,7 +276,7 @@ def _summary(
 ) -> RunSummary:
     """Sum up a run; totals: its row of the view ``runs``, empty where it wrote nothing."""
     known: dict[str, Any] = dict.fromkeys((*_COUNTS, *_MEASURED), 0) | {"cost_usd": 0.0}
-    if stats.asked:
+    if stats.asked or stats.requests:
         known |= dict.fromkeys(_MEASURED)
         known |= {name: value for name, value in totals.items() if name in known}
     return RunSummary(
