@@ -29,14 +29,14 @@ from tests.support.templates import Make
 CELLS = 8
 
 
-def strict(reply: str, persona: Persona, whole: bool = True, _choices: Any = None) -> Verdict:
+def strict(reply: str, persona: Persona, whole: bool = True, *_more: Any, **_other: Any) -> Verdict:
     """Read nothing of one persona: a parser with a fault."""
     if persona.id == "skeptic":
         raise UnparsableReply(["I do not like it"])
     return parse(reply, persona, whole)
 
 
-def other(reply: str, persona: Persona, whole: bool = True, _choices: Any = None) -> Verdict:
+def other(reply: str, persona: Persona, whole: bool = True, *_more: Any, **_other: Any) -> Verdict:
     """Read every verdict as ship, with the confidence 1."""
     read = parse(reply, persona, whole)
     return Verdict(read.evidence, read.beats, "ship", 1)
@@ -216,7 +216,9 @@ def _marked(_index: int, body: dict[str, Any]) -> Answer:
 
 
 def _after(which: str) -> Any:
-    def only(reply: str, persona: Persona, whole: bool = True, _choices: Any = None) -> Verdict:
+    def only(
+        reply: str, persona: Persona, whole: bool = True, *_more: Any, **_other: Any
+    ) -> Verdict:
         read = parse(reply, persona, whole)
         if read.evidence != (which,):
             raise UnparsableReply(["not this one"])
