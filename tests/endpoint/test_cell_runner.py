@@ -263,6 +263,29 @@ def test_a_thought_alone_counts_only_where_it_ends_in_an_answer(
     assert all(a.degraded for a in asked.attempts)
 
 
+@pytest.mark.parametrize("finish", ["error", "abort", "MALFORMED_FUNCTION_CALL", "length"])
+def test_a_whole_verdict_is_kept_whatever_the_server_says_of_its_end(
+    mocked: Space, mock: MockEndpoint, finish: str
+) -> None:
+    def face(_index: int, body: dict[str, Any]) -> Answer:
+        return Answer(body=completion(reply_for(body)["choices"][0]["message"]["content"], finish))
+
+    mock.face = face
+    assert Asked(mocked.root).end.outcome == "verdict"
+    assert mock.asked == 1
+
+
+def test_a_verdict_that_a_filter_let_through_is_an_abstention(
+    mocked: Space, mock: MockEndpoint
+) -> None:
+    def face(_index: int, body: dict[str, Any]) -> Answer:
+        said = reply_for(body)["choices"][0]["message"]["content"]
+        return Answer(body=completion(said, "content_filter"))
+
+    mock.face = face
+    assert Asked(mocked.root).end.reason == "filtered" and mock.asked == 1
+
+
 def test_a_reply_cut_short_twice_is_an_error(mocked: Space, mock: MockEndpoint) -> None:
     mock.face = script(CUT)
     asked = Asked(mocked.root)

@@ -73,21 +73,12 @@ def read_attempt(answer: RawResponse, asked: Attempt, context: AttemptContext) -
     if reply.abstention is not None:
         reason, words = reply.abstention
         return AttemptResult(replace(attempt, outcome="abstain", reason=reason, detail=words))
-    failed = answer.failed_choice()
-    if failed is not None and not _legible(reply, asked):
-        inner = classify_fault(failed, asked.output_mode != "prompted", context.sent)
-        if inner is not None:
-            return _spoilt(attempt, inner, context)
-    if not reply.text.strip() and reply.ending in ("whole", "broken_off"):
-        detail = f"the reply is empty; the server ended it with {reply.finish_reason!r}"
-        return _spoilt(attempt, Fault("retry", "no_completion", detail), context)
-    if reply.ending in ("broken_off", "slipped"):
-        label = BROKEN if reply.ending == "broken_off" else SLIPPED
-        detail = f"the server ended the reply with {reply.finish_reason!r}"
-        return _spoilt(attempt, Fault("retry", label, detail), context)
-    try:
+    try:  # a whole verdict is kept, whatever the server says of its end
         verdict = reply.verdict(asked.cell.persona, asked.cell.choices)
     except UnparsableReply as error:
+        fault = _trouble(answer, asked, reply, context)
+        if fault is not None:
+            return _spoilt(attempt, fault, context)
         return _unreadable(attempt, reply, error, context)
     told = ship_probability(completion, verdict.verdict)
     attempt = replace(attempt, **told.fields()) if told else attempt
@@ -113,12 +104,22 @@ def doubted(result: AttemptResult, fields: Collection[str]) -> Fault | None:
     return Fault("suspect", UNPARSABLE, f"it replied {quoted!r}", remedy=HOW_TO_GO_ON)
 
 
-def _legible(reply: Reply, asked: Attempt) -> bool:
-    try:
-        reply.verdict(asked.cell.persona, asked.cell.choices)
-    except UnparsableReply:
-        return False
-    return True
+def _trouble(
+    answer: RawResponse, asked: Attempt, reply: Reply, context: AttemptContext
+) -> Fault | None:
+    """Return what the server says has kept a reply from being whole; None if nothing has."""
+    failed = answer.failed_choice()
+    if failed is not None:
+        inner = classify_fault(failed, asked.output_mode != "prompted", context.sent)
+        if inner is not None:
+            return inner
+    ended = f"the server ended {{}} with {reply.finish_reason!r}"
+    if not reply.text.strip() and reply.ending in ("whole", "broken_off"):
+        return Fault("retry", "no_completion", f"the reply is empty; {ended.format('it')}")
+    if reply.ending in ("broken_off", "slipped"):
+        label = BROKEN if reply.ending == "broken_off" else SLIPPED
+        return Fault("retry", label, ended.format("the reply"))
+    return None
 
 
 def _fault(answer: RawResponse, asked: Attempt, context: AttemptContext) -> Fault | None:

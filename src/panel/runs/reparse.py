@@ -160,7 +160,7 @@ def _read(stored: StoredReply, personas: _Personas, report: Report) -> Reading |
     """Read one reply as a run would; None where there is no whole reply to read."""
     completion = RawResponse(0, 200, body=stored.body.encode()).completion()
     reply = read_reply(completion) if completion else None
-    if reply is None or reply.ending == "broken_off":
+    if reply is None:
         return None
     persona = personas.of(stored)
     try:
@@ -177,6 +177,8 @@ def _read(stored: StoredReply, personas: _Personas, report: Report) -> Reading |
         picked = choices(persona, tool) if tool else None
         return Reading(reply, reply.verdict(persona, picked))
     except UnparsableReply as error:
+        if reply.ending == "broken_off":
+            return None
         return Reading(reply, reason="unparsable", detail=str(error))
 
 
