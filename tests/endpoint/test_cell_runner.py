@@ -263,6 +263,23 @@ def test_a_thought_alone_counts_only_where_it_ends_in_an_answer(
     assert all(a.degraded for a in asked.attempts)
 
 
+@pytest.mark.parametrize("text", ["<think>hmm", "{answer} Hmm, wait."])
+def test_a_reply_as_long_as_its_cap_was_cut_short_even_where_the_server_says_stop(
+    mocked: Space, mock: MockEndpoint, text: str
+) -> None:
+    def face(index: int, body: dict[str, Any]) -> Answer | None:
+        if index:
+            return None
+        said = text.replace("{answer}", reply_for(body)["choices"][0]["message"]["content"])
+        usage = {"prompt_tokens": 2000, "completion_tokens": body["max_tokens"]}
+        return Answer(body=completion(said, "stop", usage))
+
+    mock.face = face
+    asked = Asked(mocked.root)
+    assert [a.reason for a in asked.attempts] == ["truncated", None]
+    assert [request["body"]["max_tokens"] for request in mock.requests] == [1500, 3000]
+
+
 @pytest.mark.parametrize("finish", ["error", "abort", "MALFORMED_FUNCTION_CALL", "length"])
 def test_a_whole_verdict_is_kept_whatever_the_server_says_of_its_end(
     mocked: Space, mock: MockEndpoint, finish: str

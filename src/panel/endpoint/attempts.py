@@ -32,7 +32,8 @@ class AttemptContext:
     last: no further try is allowed. heard: the endpoint has answered something before.
     longer: the cap on the reply is doubled already. sent: the optional fields of the request.
     counts: how the endpoint counts prompts. judge: says what a fault means for the whole run, and
-    returns it, changed where that differs.
+    returns it, changed where that differs. cap: the tokens that the reply may have, None where the
+    request set no bound.
     """
 
     last: bool
@@ -42,6 +43,7 @@ class AttemptContext:
     prices: Prices | None
     counts: PromptCounts
     judge: Callable[[Fault], Fault]
+    cap: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +68,8 @@ def read_attempt(answer: RawResponse, asked: Attempt, context: AttemptContext) -
     completion = answer.completion()
     assert completion is not None  # classify_fault() calls its absence a fault
     reply = read_reply(completion)
+    if reply.ending == "whole" and 0 < (context.cap or 0) <= (reply.usage.completion_tokens or 0):
+        reply = replace(reply, ending="truncated")  # some servers say "stop" at the cap, too
     usage, cut = context.counts.judge(asked.messages, reply.usage)
     attempt = _with_reply(asked, replace(reply, usage=usage), context.prices)
     if cut is not None:

@@ -25,7 +25,13 @@ from panel.endpoint.budget import Budget
 from panel.endpoint.client import CompletionClient
 from panel.endpoint.faults import LOADING, SLIPPED, UNEXPLAINED, Fault
 from panel.endpoint.limits import ConcurrencyLimiter
-from panel.endpoint.output_modes import RequestProfile, optional_fields, plain_fields
+from panel.endpoint.output_modes import (
+    OutputMode,
+    RequestProfile,
+    optional_fields,
+    plain_fields,
+    reply_cap,
+)
 from panel.endpoint.patience import GivenUp, Patience
 from panel.endpoint.prompt_counts import PromptCounts
 from panel.endpoint.responses import RawResponse
@@ -206,6 +212,7 @@ class _CellInProgress:
             prices,
             runner.counts,
             judge=lambda fault: self._judged(fault, began, last),
+            cap=reply_cap(self.cell, runner.endpoint, self.longer),
         )
         result = read_attempt(answer, asked, context)
         runner.heard = runner.heard or answer.status is not None

@@ -187,3 +187,9 @@ def plain_fields(cell: Cell, endpoint: Endpoint, longer: bool) -> dict[str, Any]
     if longer and endpoint.max_tokens_field in fields:
         fields[endpoint.max_tokens_field] *= 2
     return fields
+
+
+def reply_cap(cell: Cell, endpoint: Endpoint, longer: bool) -> int | None:
+    """Return the tokens that a reply may have; None where nothing bounds them."""
+    cap = plain_fields(cell, endpoint, longer).get(endpoint.max_tokens_field)
+    return cap if isinstance(cap, int) else None
