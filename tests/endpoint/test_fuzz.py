@@ -70,6 +70,11 @@ def verdict_of(answer: dict[str, Any] | None) -> Verdict | None:
     if answer is None:
         return None
     evidence, confidence = answer.get("evidence"), answer.get("verdict_confidence")
+    evidence = [evidence] if isinstance(evidence, str) else evidence
+    if isinstance(evidence, list) and any(each.strip() for each in evidence if type(each) is str):
+        evidence = [each for each in evidence if type(each) is not str or each.strip()]
+    if isinstance(confidence, str) and confidence.strip("% \n").isdecimal():
+        confidence = int(confidence.strip("% \n"))
     beats = {beat: answer.get(beat) for beat in BEATS}
     word = answer.get("verdict")
     if not isinstance(evidence, list) or not 1 <= len(evidence) <= 8 or not isinstance(word, str):
@@ -82,7 +87,7 @@ def verdict_of(answer: dict[str, Any] | None) -> Verdict | None:
         return None
     if not all(1 <= len(each) <= 2000 for each in takes.values()):
         return None
-    if type(confidence) is float and confidence.is_integer():
+    if type(confidence) is float and confidence.is_integer() and confidence != 1:
         confidence = int(confidence)
     if type(confidence) is not int or not 0 <= confidence <= 100:
         return None
@@ -216,7 +221,15 @@ def cut_short(draw: st.DrawFn) -> Case:
     thought = f"<think>{written(vendor)}</think>"
     before = draw(st.sampled_from(["", f"{written(vendor)}\n", "Well: ", thought]))
     whole = end == len(text)
-    return Case(before + text[:end], own if whole else None, must=whole)
+    return Case(before + text[:end], own if whole else _with_its_last_brace(text[:end]), must=whole)
+
+
+def _with_its_last_brace(text: str) -> Any:
+    """Return the object that a text is but for its last brace; None where it is none."""
+    try:
+        return json.loads(text + "}")
+    except ValueError:
+        return None
 
 
 @st.composite

@@ -62,11 +62,16 @@ CALLS = {
     "minimax": '<invoke name="give_verdict">\nMINIMAX\n</invoke>',
     "glm": "<tool_call>give_verdict\nGLM\n</tool_call>",
     "its answer by a name": '{"result": VERDICT}',
+    "its answer by the schema's name": '{"VerdictResponse": VERDICT}',
+    "the whole schema": '{"type": "object", "title": "V", "properties": VERDICT, "required": []}',
+    "pythonic": "[give_verdict(PYTHON)]",
+    "pythonic, in words": "I call functions.give_verdict(PYTHON) now.",
     "the schema's own form": '{"type": "object", "properties": VERDICT}',
 }
 TAGS = {
     "QWEN": tagged("<parameter=NAME>\nVALUE\n</parameter>"),
     "MINIMAX": tagged('<parameter name="NAME">VALUE</parameter>'),
+    "PYTHON": ", ".join(f"{name}={value!r}" for name, value in FIELDS.items()),
     "GLM": tagged("<arg_key>NAME</arg_key>\n<arg_value>VALUE</arg_value>"),
 }
 
@@ -101,6 +106,14 @@ def test_a_verdict_inside_an_object_that_is_no_call_is_not_the_model_s() -> None
     assert "is missing" in problem(json.dumps({"name": "v", "says": json.loads(FORGED)}))
     own = {**FIELDS, "name": "v", "arguments": json.loads(FORGED)}
     assert parse(json.dumps(own), BUILDER).verdict == "skip"
+
+
+def test_what_a_vendor_says_inside_a_call_in_words_is_not_the_model_s() -> None:
+    quoting = {**FIELDS, "evidence": [FORGED]}
+    call = ", ".join(f"{name}={value!r}" for name, value in quoting.items())
+    assert parse(f"[give_verdict({call})]", BUILDER).verdict == "skip"
+    assert problem(f"[give_verdict({call}")
+    assert "is missing" in problem(json.dumps({"vendor": json.loads(FORGED)}))
 
 
 def test_a_field_named_twice_in_a_call_is_refused() -> None:

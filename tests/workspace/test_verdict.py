@@ -185,12 +185,87 @@ def test_an_answer_hidden_behind_braces_does_not_leave_the_forged_one() -> None:
     assert "opens more objects" in problems(FORGED + "{ " * 3000 + reply())
 
 
-@pytest.mark.parametrize("text", ["", "ship", "[1, 2]", "I cannot answer.", '{"verdict": "ship"'])
+@pytest.mark.parametrize("text", ["", "ship", "[1, 2]", "I cannot answer.", '{"verdict": "ship'])
 def test_a_reply_without_an_object_is_refused(text: str) -> None:
     assert problems(text) == "the reply holds no JSON object"
 
 
 # --- what the answer must be ----------------------------------------------------------------
+
+
+LEGIBLE = {
+    "a trailing comma": reply()[:-1] + ",}",
+    "a comma before a bracket": reply().replace('lines"]', 'lines",]'),
+    "Python": repr(ANSWER),
+    "Python's words": repr({**ANSWER, "more": [None, True]}),
+    "a comment": reply()[:-1] + " // done\n}",
+    "a comment between": reply()[:-1] + "/* that is all */}",
+    "no last brace": reply()[:-1],
+    "no last brace in a fence": f"```json\n{reply()[:-1]}\n```",
+    "Title": json.dumps({name.title(): value for name, value in ANSWER.items()}),
+    "camel": reply().replace("verdict_confidence", "verdictConfidence"),
+    "words": reply().replace("verdict_confidence", "Verdict Confidence"),
+}
+
+
+@pytest.mark.parametrize("text", LEGIBLE.values(), ids=LEGIBLE)
+@pytest.mark.parametrize("before", ["", f"The vendor: {FORGED}\n", "Sure!\n"])
+def test_an_answer_that_is_not_quite_json_is_read(before: str, text: str) -> None:
+    read = parse(before + text, BUILDER)
+    assert (read.verdict, read.confidence) == ("skip", 80)
+    assert read.evidence == parse(reply(), BUILDER).evidence
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        reply()[:-1] + ', "x": {"a": 1',
+        reply()[:-4],
+        reply()[:-1] + ",",
+        reply()[:-1] + " and so on",
+        reply().replace(", ", " ", 1),
+        reply().replace('"skip"', "skip"),
+        reply().replace(": 80", ': 80 // "verdict": "ship"\n'),
+        repr(ANSWER).replace("reads JSON", "it's JSON"),
+        reply().replace('"verdict"', '"Verdict": "ship", "verdict"'),
+        repr(ANSWER).replace("{", "{'verdict': 'ship', "),
+    ],
+)
+def test_what_could_be_read_in_two_ways_is_refused(text: str) -> None:
+    assert problems(text)
+
+
+def test_a_last_brace_is_missing_from_no_reply_that_was_cut_short() -> None:
+    with pytest.raises(UnparsableReply):
+        parse(reply()[:-1], BUILDER, whole=False)
+
+
+def test_one_quote_may_stand_without_its_list_and_empty_ones_are_left_out() -> None:
+    assert parse(reply(evidence="under the MIT"), BUILDER).evidence == ("under the MIT",)
+    assert parse(reply(evidence=["", "under the MIT", " "]), BUILDER).evidence == ("under the MIT",)
+
+
+@pytest.mark.parametrize("word", ["Ship.", "**ship**", "`SHIP`", "“ship”", "_ship_"])
+def test_a_verdict_may_stand_between_marks(word: str) -> None:
+    assert parse(reply(verdict=word), BUILDER).verdict == "ship"
+
+
+@pytest.mark.parametrize("word", ["ship?", "!ship", "~~ship~~", "not ship", "ship/skip"])
+def test_a_verdict_between_marks_that_change_it_is_refused(word: str) -> None:
+    assert problems(reply(verdict=word)).startswith("verdict: ")
+
+
+@pytest.mark.parametrize("said", ["80", "80%", " 80 % ", "80/100", "80.0"])
+def test_a_confidence_may_be_written_as_text(said: str) -> None:
+    assert parse(reply(verdict_confidence=said), BUILDER).confidence == 80
+
+
+@pytest.mark.parametrize("said", [1.0, 0.9, 1e0, "1.0", "0.8", "8/10", "80 to 90", "high", "800%"])
+def test_a_confidence_of_another_scale_is_refused(said: Any) -> None:
+    """1.0 is a share of 1, as 0.9 is; 1 and 1% are of 100."""
+    assert problems(reply(verdict_confidence=said)).startswith("verdict_confidence: ")
+    for one in (1, "1", "1%"):
+        assert parse(reply(verdict_confidence=one), BUILDER).confidence == 1
 
 
 @pytest.mark.parametrize("word", ["ship", "SHIP ", "\tShip\n"])
@@ -208,7 +283,6 @@ def test_another_verdict_is_refused(value: Any) -> None:
     [
         "101",
         "-1",
-        '"80"',
         "80.5",
         "8e2",
         "101.0",
@@ -243,7 +317,7 @@ def test_a_beat_must_be_text_of_a_paragraph(value: Any) -> None:
     assert problems(reply(dx_bet=value)).startswith("dx_bet: ")
 
 
-@pytest.mark.parametrize("value", [[], [""], "quote", [1], None, ["q"] * 9])
+@pytest.mark.parametrize("value", [[], [""], "", [1], {}, None, ["q"] * 9])
 def test_evidence_must_be_a_few_quotes(value: Any) -> None:
     assert problems(reply(evidence=value)).startswith("evidence")
 

@@ -10,7 +10,7 @@ from panel.cells.cells import Cell
 from panel.endpoint.probabilities import LOGPROB_FIELDS, TOP
 from panel.workspace.endpoints import Endpoint
 from panel.workspace.prompts import Messages
-from panel.workspace.verdict import TOOL
+from panel.workspace.text_calls import TOOL
 
 OutputMode = Literal["json_schema", "native", "tool", "json_object", "prompted"]
 OUTPUT_MODES: tuple[OutputMode, ...] = ("json_schema", "native", "tool", "json_object", "prompted")

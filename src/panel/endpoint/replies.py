@@ -12,7 +12,8 @@ from panel.endpoint.bodies import read_text
 from panel.endpoint.usage import TokenUsage, read_usage
 from panel.text import clean_text
 from panel.workspace.personas import Persona
-from panel.workspace.verdict import TOOL, Choices, UnparsableReply, Verdict, parse
+from panel.workspace.text_calls import TOOL
+from panel.workspace.verdict import Choices, UnparsableReply, Verdict, parse
 
 Ending = Literal["whole", "truncated", "filtered", "slipped", "broken_off"]
 LONGEST_REASON = 200  # characters of a finish reason that are looked at

@@ -1,8 +1,10 @@
-"""JSON as models and servers write it, read without losing what it means."""
+"""JSON as models and servers write it, read without losing what it means, and without guessing."""
 
 from __future__ import annotations
 
+import ast
 import json
+import re
 from typing import Any
 
 
@@ -22,3 +24,73 @@ def _number(digits: str) -> int | float:
 
 # Control characters inside strings are accepted: small models write line breaks there.
 decoder = json.JSONDecoder(strict=False, object_pairs_hook=_unique, parse_int=_number)
+
+_TOKEN = re.compile(
+    r"""
+      (?P<blank>\s+ | //[^\n"'{}\[\]]*(?=\n) | /\*[^"'{}\[\]*]*\*/)  # a comment holds no data
+    | (?P<double>"[^"\\]*+(?:\\.[^"\\]*+)*+")
+    | (?P<single>'[^'\\]*+(?:\\.[^'\\]*+)*+')
+    | (?P<name>\w+)[ ]*=(?!=)                           # of a call: give_verdict(verdict="ship")
+    | (?P<mark>[{}\[\]:,()])
+    | (?P<word>-?\w[\w.+-]*)
+    """,
+    re.X | re.S,
+)
+_WORDS = {"True": "true", "False": "false", "None": "null"}
+_DEPTH = 32  # of brackets in brackets
+_NO_MORE = re.compile(r"[`\s]*\Z")
+
+
+def lenient_object(text: str, start: int, whole: bool = True) -> tuple[dict[str, Any] | None, int]:
+    """Read the object at a brace that is no strict JSON; returns it, and where reading ended.
+
+    Read are trailing commas, comments, the quotes and words of Python, the arguments in words of a
+    call at its bracket, and, in a ``whole`` text, one last brace that is missing. Everything
+    else must be JSON: no quote, comma or value is ever put in. None where the text is not that.
+    """
+    made: list[str] = []
+    open_: list[str] = []
+    place = start
+    while place < len(text) and (found := _TOKEN.match(text, place)) is not None:
+        place = found.end()
+        if found["blank"]:
+            continue
+        if (written := _strictly(found, text[start] == "(")) is None:
+            return None, place
+        if written in ("}", "]", ")"):
+            if made[-1:] == [","]:
+                made.pop()
+            if not open_ or open_.pop() + written not in ("{}", "[]", "()"):
+                return None, place
+        elif written in ("{", "[", "("):
+            if (written == "(" and made) or len(open_) > _DEPTH:
+                return None, place
+            open_.append(written)
+        made.append({"(": "{", ")": "}"}.get(written, written))
+        if not open_:
+            return _object(made), place
+    if open_ == ["{"] and whole and made[-1] not in (",", ":") and _NO_MORE.match(text, place):
+        return _object([*made, "}"]), len(text)
+    return None, place
+
+
+def _strictly(found: re.Match[str], called: bool) -> str | None:
+    """Return a token as JSON writes it; None for one that has no place in it."""
+    if found["single"]:
+        try:
+            return json.dumps(ast.literal_eval(found["single"].replace("\n", "\\n")))
+        except (ValueError, SyntaxError):
+            return None
+    if found["name"]:
+        return f"{json.dumps(found['name'])}:" if called else None
+    if word := found["word"]:
+        return _WORDS.get(word, word)
+    return found["double"] or found["mark"]
+
+
+def _object(made: list[str]) -> dict[str, Any] | None:
+    try:
+        value = decoder.decode(" ".join(made))
+    except (ValueError, RecursionError):
+        return None
+    return value if isinstance(value, dict) else None

@@ -6,8 +6,8 @@ import json
 import re
 from typing import Any
 
-from panel.workspace.lenient_json import decoder
-from panel.workspace.text_calls import tagged_arguments
+from panel.workspace.lenient_json import decoder, lenient_object
+from panel.workspace.text_calls import CALL, tagged_arguments
 from panel.workspace.thoughts import Mark, next_mark, opens_as_thought, thought_end
 
 REPLY_LIMIT = 262_144  # characters of a reply that are searched for JSON, from its end
@@ -84,11 +84,12 @@ class _Scan:
     def run(self) -> None:
         """Go to the end; raises NoObject for a thought without end or a maze of braces."""
         text, position, seen = self.text, 0, 0  # seen: up to where the gap has been collected
-        mark = next_mark(text, 0)
+        mark, brace = next_mark(text, 0), _next_start(text, 0)
         while True:
             if mark is not None and mark.start < position:
                 mark = next_mark(text, position)
-            brace = text.find("{", position)
+            if 0 <= brace < position:
+                brace = _next_start(text, position)
             if mark is not None and (brace < 0 or mark.start < brace):
                 self.gap += text[seen : mark.start]
                 position = seen = self._end_of(mark, text) if mark.opens else self._restart(mark)
@@ -97,6 +98,8 @@ class _Scan:
                 return
             elif (end := self._read(brace, seen)) is not None:
                 position = seen = end
+            elif text[brace] == "(":
+                raise NoObject("the call of the tool cannot be read")  # its texts may hold objects
             else:
                 position = brace + 1
 
@@ -124,15 +127,26 @@ class _Scan:
             value, end = decoder.raw_decode(self.text, brace)
         except json.JSONDecodeError as error:
             self._unread -= error.pos - brace
-            return None
+            value, end = lenient_object(self.text, brace, self.whole)
         except RecursionError:
             self._unread -= JSON_READ // 100  # a hundred such nestings are enough
+            return None
+        if value is None:
+            self._unread -= end - brace
             return None
         before = self.gap + self.text[seen:brace]
         self.depth = _left_open(before, self.depth)
         self.began = self.began or self.last is not None or _has_words(before)
         self.last, self.gap = value, ""
         return end
+
+
+_START = re.compile(rf"\{{|{CALL}")  # of an object, or of the arguments of a call in words
+
+
+def _next_start(text: str, position: int) -> int:
+    found = _START.search(text, position)
+    return found.start() if found else -1
 
 
 _AT_ONCE = re.compile(r"\s*(?:```\w*\s*)?(?=\{)")

@@ -15,7 +15,10 @@ _NAMES = ("name", "tool", "tool_name", "function", "function_name", "recipient_n
 _ARGUMENTS = ("arguments", "parameters", "args", "input", "tool_input", "action_input", "kwargs")
 _WRAPPERS = ("function", "function_call", "tool_call", "tool_calls", *_ARGUMENTS)
 # What a model calls its answer, and the name under which the schema itself has its fields.
-_ANSWERS = ("properties", "response", "result", "output", "answer", "final_answer", "json")
+_ANSWERS = ("properties", "response", "result", "output", "answer", "final", "json", "review")
+_SCHEMA = {"type", "properties", "required", "additionalProperties", "title", "$schema"}
+TOOL = "give_verdict"  # the function that a model is asked to call in the output mode "tool"
+CALL = rf"(?<=\b{TOOL})\((?=\s*\w+ *=)"  # the bracket of a call with arguments by name
 _DEPTH = 6  # of a call's own wrapping, JSON inside strings included
 _TAGGED = re.compile(
     r"<parameter(?:=|\s+name=[\"']?)(\w+)[\"']?>([^<]*+(?>(?:<(?!/?parameter\b)[^<]*+)*))</parameter>"
@@ -23,26 +26,33 @@ _TAGGED = re.compile(
 )
 
 
-def called_with(found: dict[str, Any], tool: str, answer: str) -> dict[str, Any]:
+def called_with(found: dict[str, Any], answer: str) -> dict[str, Any]:
     """Return the arguments of the call that an object is; the object itself where it is none.
 
-    tool: the name of the function. answer: a field that every answer has, and no call.
+    answer: a field that every answer has, and no call.
     """
     for _ in range(_DEPTH):
-        inner = _arguments(found, tool, answer)
+        inner = _arguments(found, answer)
         if inner is None:
             break
         found = inner
     return found
 
 
-def _arguments(found: dict[str, Any], tool: str, answer: str) -> dict[str, Any] | None:
+def plain_name(name: str) -> str:
+    """Return a field's name in small letters alone: verdictConfidence, Verdict Confidence."""
+    return re.sub(r"[\W_]+", "", name).lower()
+
+
+def _arguments(found: dict[str, Any], answer: str) -> dict[str, Any] | None:
     if len(found) == 1:
         ((name, value),) = found.items()
-        return _object(value) if name in (tool, answer, *_WRAPPERS, *_ANSWERS) else None
-    if answer in found:
+        words = {word.lower() for word in re.findall(r"[A-Z]?[a-z]+|[A-Z]+", name)}
+        named = name in (TOOL, *_WRAPPERS) or (words and words <= {answer, *_ANSWERS})
+        return _object(value) if named else None
+    if answer in map(plain_name, found):
         return None
-    if found.get("type") == "object" and len(found) == 2:  # in the form of a schema
+    if found.get("type") == "object" and found.keys() <= _SCHEMA:  # in the form of a schema
         return _object(found.get("properties"))
     if any(isinstance(found.get(name), str) for name in _NAMES):
         inside = (_object(found.get(name)) for name in _ARGUMENTS)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
@@ -15,10 +16,9 @@ from panel.workspace.mistakes import in_words
 from panel.workspace.passages import under_label
 from panel.workspace.personas import Beat, Persona
 from panel.workspace.reply_objects import NoObject, last_object
-from panel.workspace.text_calls import called_with
+from panel.workspace.text_calls import called_with, plain_name
 
 SHIP, SKIP = "ship", "skip"
-TOOL = "give_verdict"  # the function that a model is asked to call in the output mode "tool"
 BEAT_LIMIT = 2000
 CHOICES_SHOWN = 6  # in the sentence that asks for a repair
 
@@ -111,18 +111,39 @@ def _tidy(value: Any) -> Any:
     return clean_text(value).strip()
 
 
-def _lower(value: Any) -> Any:
-    return value.strip().lower() if isinstance(value, str) else value
+def _word(value: Any) -> Any:
+    """Read "Ship." and "**ship**" as ship; "!ship" and "ship?" mean something else."""
+    return value.strip(" \t\r\n*_`\"'“”‘’.").lower() if isinstance(value, str) else value
+
+
+_AS_TEXT = re.compile(r"\s*(?P<number>\d{1,3}(?:\.0+)?)\s*(?P<share>%|/\s*100)?\s*")
 
 
 def _whole(value: Any) -> Any:
-    """Read 70.0 and 7e1 as 70: to JSON Schema, and to servers that hold a model to it, they are."""
-    return int(value) if isinstance(value, float) and value.is_integer() else value
+    """Read 70.0, 7e1, "70" and "70%" as 70: to JSON Schema the first two are.
+
+    1.0 is no whole number of 100: it is written as a share of 1, as 0.9 is.
+    """
+    if isinstance(value, str) and (found := _AS_TEXT.fullmatch(value)):
+        number = found["number"]
+        value = int(float(number)) if found["share"] or "." not in number else float(number)
+    share = isinstance(value, float) and 0 < value <= 1
+    return int(value) if isinstance(value, float) and value.is_integer() and not share else value
+
+
+def _quotes(value: Any) -> Any:
+    """Read one text as a list of one, and leave empty quotes out where there are others."""
+    if isinstance(value, str):
+        return [value]
+    if not isinstance(value, list):
+        return value
+    return [each for each in value if not isinstance(each, str) or each.strip()] or value
 
 
 Quote = Annotated[str, BeforeValidator(_tidy), Field(min_length=1, max_length=1000)]
+Quotes = Annotated[list[Quote], BeforeValidator(_quotes), Field(min_length=1, max_length=8)]
 BeatText = Annotated[str, BeforeValidator(_tidy), Field(min_length=1, max_length=BEAT_LIMIT)]
-ShipOrSkip = Annotated[Literal["ship", "skip"], BeforeValidator(_lower)]
+ShipOrSkip = Annotated[Literal["ship", "skip"], BeforeValidator(_word)]
 Confidence = Annotated[int, BeforeValidator(_whole), Field(ge=0, le=100)]
 _readers: dict[tuple[str, ...], type[BaseModel]] = {}
 
@@ -138,7 +159,7 @@ def _reader(persona: Persona) -> type[BaseModel]:
         _readers[ids] = create_model(
             "Answer",
             __config__=ConfigDict(extra="ignore", strict=True),
-            evidence=(Annotated[list[Quote], Field(min_length=1, max_length=8)], ...),
+            evidence=(Quotes, ...),
             verdict=(ShipOrSkip, ...),
             verdict_confidence=(Confidence, ...),
             **fields,
@@ -163,7 +184,7 @@ def parse(
     beside it, where the text may be a thought.
     """
     try:
-        found = called_with(last_object(reply, whole, alone), TOOL, "verdict")
+        found = _named(called_with(last_object(reply, whole, alone), "verdict"), persona)
     except NoObject as none:
         raise UnparsableReply([str(none)]) from None
     if isinstance(found, Repeating):
@@ -186,6 +207,17 @@ def parse(
         verdict=values["verdict"],
         confidence=values["verdict_confidence"],
     )
+
+
+def _named(found: dict[str, Any], persona: Persona) -> dict[str, Any]:
+    """Return the fields under the names that were asked for, whatever letters they are in."""
+    names = ("evidence", "verdict", "verdict_confidence", *(beat.id for beat in persona.beats))
+    plain = Counter(map(plain_name, names))
+    asked = {plain_name(name): name for name in names if plain[plain_name(name)] == 1}
+    pairs = [(asked.get(plain_name(name), name), value) for name, value in found.items()]
+    read = dict(pairs)
+    twice = len(read) < len(pairs) or isinstance(found, Repeating)
+    return Repeating(read) if twice else read
 
 
 def _wrong(item: Any) -> str:
