@@ -99,7 +99,7 @@ def counted(read: int, cached: int | None = None) -> TokenUsage:
     return TokenUsage(read, 200, cached)
 
 
-@pytest.mark.parametrize("read", [258, 512, 1026, 1502, 2047, 2048, 2050, 3000])
+@pytest.mark.parametrize("read", [1000, 1024, 1026, 1502, 2047, 2048, 2050, 3000])
 def test_a_window_that_is_too_small_convicts_every_prompt_it_cut(read: int) -> None:
     """Ollama keeps half of its window; the next prompts begin alike and were cut all the same."""
     counts = PromptCounts()
@@ -140,7 +140,7 @@ def test_what_an_earlier_run_left_in_the_cache_explains_a_small_count(read: int)
     assert counts.unbelieved == 1
 
 
-@pytest.mark.parametrize("read", [1, 10, 127])
+@pytest.mark.parametrize("read", [1, 10, 127, 256, 500, 512, 514])
 def test_a_count_below_any_window_convicts_nobody_and_is_left_out(read: int) -> None:
     counts = PromptCounts()
     assert counts.judge(prompt("anvil"), counted(read)) == (TokenUsage(None, 200, None), None)
@@ -148,6 +148,8 @@ def test_a_count_below_any_window_convicts_nobody_and_is_left_out(read: int) -> 
 
 
 def test_a_window_that_the_server_tells_convicts_what_cannot_fit() -> None:
+    told = PromptCounts(window=512)
+    assert told.judge(prompt("anvil"), counted(512))[1] is not None
     counts = PromptCounts(window=1500)
     counts.judge(prompt("anvil"), counted(1400))
     assert counts.judge(prompt("anvil"), counted(1400))[1] is not None

@@ -16,6 +16,7 @@ from panel.endpoint.usage import TokenUsage
 from panel.workspace.prompts import Messages
 
 SMALLEST_WINDOW = 128  # tokens; a count below it comes from no window, but from a stub or a cache
+SMALLEST_SERVED = 1000  # tokens; no prompt and answer fit into less, and stubs say 500 or 512
 SURE_AFTER = 3  # counts that held what was cached, after which the server is known to count that
 _MOST = 4  # how many times its fewest tokens a text may have
 REMEMBERED = 64  # prompts whose beginnings a server may still have in its cache
@@ -91,6 +92,8 @@ class PromptCounts:
             return True
         if any(abs(read - cut) <= 2 for cut in self._cuts):  # the window is known by now
             return True
+        if read + 2 < SMALLEST_SERVED:
+            return False
         # Where cached tokens are counted or told, a beginning read before explains nothing.
         counted = self._whole >= SURE_AFTER and not self.unbelieved
         unexplained = counted or bool(usage.cached_tokens) or self._fresh(messages) > read
