@@ -26,7 +26,6 @@ from panel.endpoint.client import CompletionClient
 from panel.endpoint.faults import LOADING, SLIPPED, UNEXPLAINED, Fault
 from panel.endpoint.limits import ConcurrencyLimiter
 from panel.endpoint.output_modes import (
-    OutputMode,
     RequestProfile,
     optional_fields,
     plain_fields,
