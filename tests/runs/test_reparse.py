@@ -261,7 +261,7 @@ def test_a_reply_cut_short_counts_only_when_it_is_whole(
         whole = "Blows air" in str(body["messages"])
         return Answer(body=completion(text if whole else text[:-1], "length"))
 
-    def nothing(*_words: Any) -> Verdict:
+    def nothing(*_words: Any, **_named: Any) -> Verdict:
         raise UnparsableReply(["no"])
 
     mock.face = face
