@@ -83,14 +83,26 @@ def test_what_runs_hold_is_not_read_or_written_through_a_link(
     assert not (ran.root / "public").exists()
 
 
-def test_a_link_within_runs_and_one_in_the_place_of_runs_are_followed(
-    ran: Space, panel: Panel, tmp_path: Path
-) -> None:
+def test_runs_may_be_a_link_to_another_disk(ran: Space, panel: Panel, tmp_path: Path) -> None:
     shown = panel("show", "--json", cwd=ran.root).out
     moved(ran.root / "runs", tmp_path / "disk")
-    [run] = (tmp_path / "disk").glob("*/")
-    moved(run / "attempts.jsonl", run / "kept.jsonl")
     assert panel("show", "--json", cwd=ran.root).out == shown
+
+
+@pytest.mark.parametrize("name", ["panel.duckdb.wal", "again", "2026/attempts.jsonl"])
+def test_no_link_gives_a_journal_to_whoever_writes_another_file(
+    ran: Space, panel: Panel, name: str
+) -> None:
+    """DuckDB would write its log into it, and the answers that were paid for would be lost."""
+    [journal] = (ran.root / "runs").glob("*/attempts.jsonl")
+    before = journal.read_bytes()
+    link = ran.root / "runs" / name
+    link.parent.mkdir(exist_ok=True)
+    link.symlink_to(journal.parent if name == "again" else journal)
+    for words in (("show",), ("run", "--again"), ("rebuild",), ("verify",)):
+        told = panel(*words, cwd=ran.root)
+        assert told.code == 2 and f"{link.name}: " in told.err, words
+    assert journal.read_bytes() == before
 
 
 def test_no_vote_is_read_or_written_through_a_link(
@@ -181,7 +193,7 @@ def test_a_site_is_not_written_through_a_link_of_the_workspace(
     elsewhere.mkdir()
     (ran.root / "public").symlink_to(elsewhere)
     told = panel("publish", out, "--drafts", cwd=ran.root)
-    assert told.code == 2 and "leads out of its folder" in told.err
+    assert told.code == 2 and "public: is a link" in told.err
     assert not list(elsewhere.iterdir())
     (tmp_path / "link").symlink_to(elsewhere)
     assert panel("publish", str(tmp_path / "link"), "--drafts", cwd=ran.root).code == 0
@@ -289,7 +301,7 @@ def test_a_folder_is_no_link_to_what_else_a_repository_holds(
     told = panel(*command.split(), cwd=ran.root)
     said = told.out + told.err
     assert told.code == 2 and f"{link.name}: " in said and "KEPT IN" not in said
-    assert "leads to no folder that has" in said or "leads out of its folder" in said
+    assert ": is a link" in said or "leads out of its folder" in said
     assert state(ran.root / ".git") == before
 
 
@@ -300,7 +312,7 @@ def test_a_folder_is_no_link_to_the_workspace_whatever_that_is_called(
     shutil.rmtree(root / "tools")
     (root / "tools").symlink_to(".")
     told = panel("check", cwd=root)
-    assert told.code == 2 and "tools: is a link" in told.out
+    assert told.code == 2 and "tools: is a link" in told.err
 
 
 def test_a_folder_may_be_a_link_to_its_like_in_the_same_repository(
@@ -358,17 +370,73 @@ def test_a_new_workspace_is_not_written_through_links(panel: Panel, tmp_path: Pa
         shutil.rmtree(folder)
 
 
-def test_a_report_is_not_written_through_a_link_of_the_branch(
+@pytest.mark.parametrize(
+    "command",
+    [
+        "export -o FOLDER/takes.csv",
+        "export -o FOLDER/takes.parquet",
+        "compare anvil bellows --html FOLDER/pair.html",
+        "report --house --html FOLDER/house.html",
+        "run --again --record FOLDER/record.jsonl",
+        "batch export --out FOLDER",
+        "digest --out FOLDER",
+        "publish FOLDER --drafts",
+        "publish FOLDER/site --drafts",
+        "publish ../FOLDER --drafts",
+        "serve FOLDER --port 0",
+    ],
+)
+def test_what_is_written_or_shown_goes_through_no_link_of_a_branch(
+    ran: Space, panel: Panel, tmp_path: Path, command: str
+) -> None:
+    """Who commits a link says where that is; in the folder may be anything."""
+    (ran.root.parent / ".git").mkdir()
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    (outside / "tax.txt").write_text("mine\n")
+    link = ran.root.parent / "led" if "../" in command else ran.root / "led"
+    link.symlink_to(outside)
+    told = panel(*command.replace("FOLDER", "led").split(), cwd=ran.root)
+    assert told.code == 2 and "led: is a link" in told.err, told.err
+    assert [each.name for each in outside.iterdir()] == ["tax.txt"]
+
+
+@pytest.mark.parametrize("target", ["runs/kept.jsonl", "../mine", "missing"])
+def test_a_report_is_written_into_no_file_that_a_link_of_the_branch_names(
+    ran: Space, panel: Panel, target: str
+) -> None:
+    file = ran.root / target
+    if target != "missing":
+        file.write_text("mine\n")
+    (ran.root / "takes.csv").symlink_to(target)
+    told = panel("export", "-o", "takes.csv", cwd=ran.root)
+    assert told.code == 2 and "takes.csv: is a link" in told.err
+    assert target == "missing" or file.read_text() == "mine\n"
+    assert not (ran.root / "missing").exists()
+
+
+def test_a_link_that_is_in_no_repository_is_the_users_own(
     ran: Space, panel: Panel, tmp_path: Path
 ) -> None:
-    (tmp_path / "mine").write_text("mine\n")
-    for target in (tmp_path / "mine", tmp_path / "missing"):
-        (ran.root / "takes.csv").symlink_to(target)
-        told = panel("export", "-o", "takes.csv", cwd=ran.root)
-        assert told.code == 2 and "takes.csv: leads out of its folder" in told.err
-        (ran.root / "takes.csv").unlink()
-    assert (tmp_path / "mine").read_text() == "mine\n" and not (tmp_path / "missing").exists()
+    (tmp_path / "outside").mkdir()
+    (tmp_path / "mine").symlink_to(tmp_path / "outside")
+    assert panel("export", "-o", str(tmp_path / "mine" / "takes.csv"), cwd=ran.root).code == 0
+    assert (tmp_path / "outside" / "takes.csv").is_file()
     assert panel("export", "-o", "/dev/stdout", cwd=ran.root).code == 0
+
+
+@pytest.mark.parametrize("command", ["verify", "diff verdicts verdicts", "new Adze", "check"])
+def test_a_folder_of_elsewhere_is_refused_before_anything_of_it_is_read(
+    ran: Space, panel: Panel, tmp_path: Path, command: str
+) -> None:
+    docker = tmp_path / "docker"
+    docker.mkdir()
+    (docker / "config.json").write_text('{"format": "KEPT OUT"}')
+    shutil.rmtree(ran.root / "verdicts", ignore_errors=True)
+    (ran.root / "verdicts").symlink_to(docker)
+    told = panel(*command.split(), cwd=ran.root)
+    said = told.out + told.err
+    assert told.code == 2 and "verdicts: leads out of its folder" in said and "KEPT OUT" not in said
 
 
 @pytest.mark.parametrize("listed", ["subscribers.jsonl", "secret", ".git/config", "tools/x.md"])

@@ -31,7 +31,7 @@ from panel.store.batches import StoredBatch
 from panel.text import counted, in_words
 from panel.workspace.experiments import load_experiment
 from panel.workspace.loading import WorkspaceFiles
-from panel.workspace.plain_files import inside
+from panel.workspace.plain_files import inside, refuse_link_on_the_way
 
 app = typer.Typer(rich_markup_mode=None)
 batch = typer.Typer(
@@ -63,6 +63,8 @@ def export(
     that was cut short gets twice the room. With --experiment, the arms are registered first.
     """
     workspace = open_workspace()
+    if out_folder is not None:
+        refuse_link_on_the_way(out_folder)
     files = batches.files_for(workspace, out_folder)
     if experiment is not None:
         no_detect = selection.no_detect

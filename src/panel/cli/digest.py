@@ -30,7 +30,7 @@ from panel.readers.mail.smtp import Handed, SmtpSender
 from panel.results.publication import publication
 from panel.runs.selection import Selection, opened_for
 from panel.text import counted
-from panel.workspace.plain_files import refuse_astray
+from panel.workspace.plain_files import refuse_link_on_the_way
 
 app = typer.Typer(rich_markup_mode=None)
 DAY = ["%Y-%m-%d"]
@@ -88,8 +88,7 @@ def digest(
         gathered = publication(workspace, target, connection, drafts, base_url)
     home = parse_base_url(gathered.site.base_url) if gathered.site.base_url else None
     folder = out or workspace.root / "digests"
-    if out is None:
-        refuse_astray(workspace.root, folder)
+    refuse_link_on_the_way(folder)
     days = _of(first, end, folder, workspace.root)
     content = digest_content(gathered, days, home)
     # On the day of the launch the news is of today; so is some of an issue that tells everything.

@@ -24,7 +24,7 @@ from panel.cli.streams import Printed, is_a_file, to_stdout
 from panel.errors import UsageError
 from panel.stats import DEMO, PanelResult, Tally
 from panel.text import HIDDEN, harmless
-from panel.workspace.plain_files import refuse_link
+from panel.workspace.plain_files import refuse_link_on_the_way
 
 CELL_SHOWN = 72  # characters of a cell in a table
 # The second four as Japanese and Chinese spreadsheets take them.
@@ -144,13 +144,12 @@ def opened_output(output: Path | None) -> Iterator[TextIO]:
 
     What is printed is made harmless, unless the shell has put a file in stdout's place: a file
     gets everything as it is. Raises UsageError where the file takes it not, WorkspaceError for a
-    link out of its folder, which may have come with somebody's branch.
+    link on the way, which may have come with somebody's branch.
     """
     if output is None or to_stdout(output):
         yield sys.stdout if is_a_file(sys.stdout) else cast(TextIO, Printed(sys.stdout))
         return
-    if output.parts[:2] not in (("/", "dev"), ("/", "proc")):  # whose links are the system's
-        refuse_link(output)
+    refuse_link_on_the_way(output)
     try:
         with output.open("w", encoding="utf-8", newline="") as stream:
             yield stream

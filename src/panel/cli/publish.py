@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated
@@ -23,7 +22,7 @@ from panel.site.index import SiteIndex
 from panel.site.pillow import available
 from panel.site.publication import Publication, in_part
 from panel.text import counted
-from panel.workspace.plain_files import refuse_astray
+from panel.workspace.plain_files import refuse_link_on_the_way
 
 NAMED = 8  # tools that are held back, by name
 
@@ -59,8 +58,7 @@ def publish(
     true', or a later day as 'publish_after', is left out.
     """
     workspace = open_tools()
-    if os.path.abspath(out).startswith(f"{workspace.root}{os.sep}"):  # noqa: PTH100 - no link followed
-        refuse_astray(workspace.root, out)
+    refuse_link_on_the_way(out)
     votes = Votes(workspace.root).tallies()
     with opened_for(workspace, Selection(endpoint=endpoint, model=model)) as (target, connection):
         gathered = publication(workspace, target, connection, drafts, base_url, votes)

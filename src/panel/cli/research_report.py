@@ -24,7 +24,7 @@ from panel.research.page import render_report
 from panel.research.report import Report, report_on, source_of
 from panel.scorecard import NOT_JUDGEMENT
 from panel.text import counted
-from panel.workspace.plain_files import write_fresh
+from panel.workspace.plain_files import refuse_link_on_the_way, write_fresh
 
 app = typer.Typer(rich_markup_mode=None)
 
@@ -82,6 +82,7 @@ def report(
 def _export(found: Report, folder: Path, ending: str) -> None:
     """Write every drawing into a folder; raises UsageError where it takes them not."""
     many = 0
+    refuse_link_on_the_way(folder)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for name, svg in _drawings(found):

@@ -17,7 +17,7 @@ from panel.desk.snapshot import DeskSnapshot
 from panel.errors import PanelError, UsageError, WorkspaceError
 from panel.site.build import MANIFEST, Built, Plan, build, plan
 from panel.site.publication import Publication
-from panel.workspace.plain_files import read_bytes, refuse_astray
+from panel.workspace.plain_files import read_bytes, refuse_link_on_the_way
 from panel.workspace.scaffold import make_runs
 
 LOCK = ".publishing"  # in runs/
@@ -80,7 +80,7 @@ class Publisher:
     def folder(self, snapshot: DeskSnapshot) -> Path:
         """Return the folder that panel.toml names; raises WorkspaceError for one elsewhere."""
         out = self._root / snapshot.workspace.settings.site.folder
-        refuse_astray(self._root, out)
+        refuse_link_on_the_way(out)
         return out
 
     def look(self, snapshot: DeskSnapshot, again: bool = False) -> Progress:

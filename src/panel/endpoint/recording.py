@@ -25,7 +25,7 @@ from panel.endpoint.responses import RawResponse
 from panel.endpoint.servers import Server
 from panel.errors import UsageError
 from panel.hashing import content_hash
-from panel.workspace.plain_files import LARGEST
+from panel.workspace.plain_files import LARGEST, refuse_link_on_the_way
 
 FORMAT = 1
 HEADERS = ("content-type", "location")  # the ones that matter for what an answer means
@@ -77,6 +77,7 @@ class RecordingClient:
 
 
 def _create(file: Path) -> TextIO:
+    refuse_link_on_the_way(file)
     try:
         return file.open("x", encoding="utf-8", errors="surrogatepass")
     except FileExistsError:

@@ -107,14 +107,27 @@ class WorkspaceFiles:
 def find_root(start: Path) -> Path:
     """Return the nearest folder at or above ``start`` that holds panel.toml.
 
-    Raises UsageError when there is none.
+    Raises UsageError when there is none, WorkspaceError as ``refuse_parts_of_others`` does.
     """
     for folder in (start, *start.parents):
         if (folder / FILE).is_file():
+            refuse_parts_of_others(folder)
             return folder
     raise UsageError(
         f"no {FILE} in {start} or above it. Go into a workspace, or make one: 'panel init DIR'."
     )
+
+
+def refuse_parts_of_others(root: Path) -> None:
+    """Raise WorkspaceError where links make a part of a workspace a folder of something else."""
+    problems: list[Problem] = []
+    for folder in (*FOLDERS, EDITORIAL, MEDIA, *(f"{EDITORIAL}/{kind}" for kind in KINDS)):
+        try:
+            refuse_astray(root, root / folder)
+        except WorkspaceError as error:
+            problems += error.problems
+    if problems:
+        raise WorkspaceError(problems)
 
 
 def load_workspace(
@@ -135,10 +148,7 @@ def load_workspace(
             problems.extend(error.problems)
             return None
 
-    for folder in (*FOLDERS, EDITORIAL, MEDIA, *(f"{EDITORIAL}/{kind}" for kind in KINDS)):
-        part(partial(refuse_astray, root, root / folder))
-    if problems:
-        raise WorkspaceError(problems)
+    refuse_parts_of_others(root)
     settings = part(lambda: load_settings(root))
     personas = part(lambda: load_personas(root / "personas"))
     if only:

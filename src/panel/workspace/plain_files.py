@@ -85,6 +85,32 @@ def refuse_astray(root: Path, folder: Path) -> None:
         raise WorkspaceError.single(folder, None, "", what, "Put the folder itself there.")
 
 
+def refuse_link_on_the_way(path: Path) -> None:
+    """Raise WorkspaceError where a path goes through a link of a repository or a workspace.
+
+    For what is written to, or shown to everybody, under a name that somebody gave: who commits a
+    link says where that is. A link that stands elsewhere was made by whoever uses it.
+    """
+    place = Path(os.path.abspath(path))  # noqa: PTH100 - follows no link, as resolve() does
+    if place.parts[1:2] in (("dev",), ("proc",)):  # whose links are the system's
+        return
+    for each in (*reversed(place.parents), place):
+        if each.is_symlink() and _is_somebodys(each.parent):
+            raise WorkspaceError.single(
+                each, None, "", "is a link", "Name the place that it leads to, or remove it."
+            )
+
+
+def _is_somebodys(folder: Path) -> bool:
+    """Whether a folder is in a repository or a workspace."""
+    folder = folder.resolve()
+    return any(
+        (each / mark).exists()
+        for each in (folder, *folder.parents)
+        for mark in (".git", "panel.toml")
+    )
+
+
 def refuse_link(file: Path) -> None:
     """Raise WorkspaceError for a link to a place outside the folder that the link stands in.
 
@@ -105,12 +131,15 @@ def _is_hidden(place: Path, folder: Path) -> bool:
 def refuse_odd(folder: Path) -> None:
     """Raise WorkspaceError where an entry of a folder is not of use to a program.
 
-    That is a link out of the folder, a pipe or a device, and a name that is not UTF-8.
+    That is a link, a pipe or a device, and a name that is not UTF-8. A link may lead out of the
+    folder, and give one of its files, a journal, to whoever writes another.
     """
     with suppress(FileNotFoundError, NotADirectoryError), os.scandir(folder) as entries:
         for entry in entries:
             if entry.is_symlink():
                 refuse_outside(folder, Path(entry))
+                what = ("is a link", "Put the file itself there.")
+                raise WorkspaceError.single(Path(entry), None, "", *what)
             if not (entry.is_file() or entry.is_dir() or entry.is_symlink()):
                 _refuse_special(Path(entry))
             if not_utf8(entry.name):

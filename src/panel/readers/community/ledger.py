@@ -50,6 +50,7 @@ def write_private(file: Path, content: bytes) -> None:
 
 def ledgers(root: Path) -> list[Path]:
     """Return the files of lines that a workspace holds."""
+    refuse_odd(root / FOLDER)
     return sorted((root / FOLDER).glob("*.jsonl"))
 
 

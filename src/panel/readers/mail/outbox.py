@@ -195,6 +195,8 @@ class Outbox:
 
 def _read(file: Path) -> Waiting | None:
     """Return a waiting mail; None where the file holds none to a single address."""
+    if file.is_symlink():  # this program made none
+        return None
     with open_plain(file) as stream:
         message = email.message_from_binary_file(stream, policy=POLICY)
     try:

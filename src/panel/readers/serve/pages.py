@@ -20,7 +20,7 @@ from starlette.types import Receive, Scope, Send
 from panel.errors import UsageError
 from panel.readers.serve.files import FileAnswer, OpenFile
 from panel.readers.serve.guard import POLICY, content_policy
-from panel.workspace.plain_files import open_plain
+from panel.workspace.plain_files import open_plain, refuse_link_on_the_way
 
 # The files of a site. Anything else in the folder is not meant for readers.
 TEXTS = frozenset({".html", ".xml", ".json", ".txt", ".webmanifest"})
@@ -142,7 +142,11 @@ def leads_on(file: Path) -> bool:
 
 
 def check_folder(folder: Path) -> None:
-    """Raise UsageError unless the folder may be a published site; a workspace may not."""
+    """Raise UsageError unless the folder may be a published site; a workspace may not.
+
+    Raises WorkspaceError for a link of a repository, which would show everybody another folder.
+    """
+    refuse_link_on_the_way(folder)
     if not folder.is_dir():
         made = f"panel publish {shlex.quote(str(folder))}"
         raise UsageError(f"{folder} is not a folder. Make the site first: {made}")
