@@ -187,6 +187,8 @@ def test_a_prompt_that_was_not_read_whole_is_no_verdict(
 ) -> None:
     """Where no prompt is, the run ends after three."""
     face = WEATHER[name]
+    for tool in ("anvil", "bellows"):
+        space.tool(tool, description=f"The {tool} does what it says. " * 300)
     with serve(face) as (base_url, mock):
         space.settings(face.toml(base_url, "concurrency = 4\n"))
         ran = panel("run", "--json", cwd=space.root)

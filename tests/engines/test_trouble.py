@@ -259,9 +259,13 @@ def test_a_prompt_that_is_never_read_whole_ends_the_run_too(
     wide: Space, mock: MockEndpoint, panel: Panel
 ) -> None:
     """Such answers cost money."""
+    for number in range(TOOLS - 2):
+        wide.tool(f"tool-{number}", description=f"The tool {number} does what it says. " * 300)
+    for tool in ("anvil", "bellows"):
+        wide.tool(tool, description=f"The {tool} does what it says. " * 300)
 
     def face(_index: int, body: dict[str, Any]) -> Answer:
-        usage = {"prompt_tokens": 258, "completion_tokens": 10}
+        usage = {"prompt_tokens": 1026, "completion_tokens": 10}
         return Answer(body=reply_for(body) | {"usage": usage})
 
     mock.face = face

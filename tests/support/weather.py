@@ -458,7 +458,7 @@ def _runaway(_seed: int) -> Answering:
 def _truncating(_seed: int) -> Answering:
     def answer(_index: int, body: Body) -> Answer:
         text = answer_of(body, form_of(body)[1])
-        return Answer(body=completion(text, usage=usage_of("x" * 4 * 258, text)))
+        return Answer(body=completion(text, usage=usage_of("x" * 4 * 1026, text)))
 
     return answer
 
@@ -674,7 +674,7 @@ WEATHER: dict[str, Face] = {
     "stub": Face("ok", "a stub that counts 10 tokens for every prompt", _stub),
     "truncates": Face(
         "cell",
-        "drops most of the prompt without a word, as a window of 512 tokens does",
+        "drops most of the prompt without a word, as a window of 2,048 tokens does",
         _truncating,
         1,
         "prompt_truncated",
