@@ -137,6 +137,7 @@ PLACES = {
     "community/votes.jsonl": ("votes show", "publish new --drafts", "votes import votes.csv"),
     "community/.gitignore": ("serve site --port 0", "votes import votes.csv"),
     "community/secret": ("serve site --port 0", "votes import votes.csv"),
+    "community/mine.jsonl": ("verify",),
     "runs/leak": ("show", "run", "verify", "sql FROM(runs)"),
     "runs/panel.duckdb.wal": ("show", "run", "rebuild", "sql FROM(runs)"),
     "runs/panel.duckdb.tmp/leak": ("show", "run", "rebuild", "sql FROM(runs)"),
@@ -377,6 +378,7 @@ def test_a_new_workspace_is_not_written_through_links(panel: Panel, tmp_path: Pa
         "export -o FOLDER/takes.parquet",
         "compare anvil bellows --html FOLDER/pair.html",
         "report --house --html FOLDER/house.html",
+        "report --house --svg FOLDER",
         "run --again --record FOLDER/record.jsonl",
         "batch export --out FOLDER",
         "digest --out FOLDER",
@@ -423,6 +425,16 @@ def test_a_link_that_is_in_no_repository_is_the_users_own(
     assert panel("export", "-o", str(tmp_path / "mine" / "takes.csv"), cwd=ran.root).code == 0
     assert (tmp_path / "outside" / "takes.csv").is_file()
     assert panel("export", "-o", "/dev/stdout", cwd=ran.root).code == 0
+
+
+def test_a_file_of_elsewhere_is_verified_as_nobodys_votes(
+    ran: Space, panel: Panel, tmp_path: Path
+) -> None:
+    (tmp_path / "mine.jsonl").write_text("mine\n")
+    (ran.root / "community").mkdir()
+    (ran.root / "community" / "votes.jsonl").symlink_to(tmp_path / "mine.jsonl")
+    told = panel("verify", cwd=ran.root)
+    assert told.code == 2 and "votes.jsonl: leads out of its folder" in told.err
 
 
 @pytest.mark.parametrize("command", ["verify", "diff verdicts verdicts", "new Adze", "check"])

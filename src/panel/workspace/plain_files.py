@@ -92,8 +92,6 @@ def refuse_link_on_the_way(path: Path) -> None:
     link says where that is. A link that stands elsewhere was made by whoever uses it.
     """
     place = Path(os.path.abspath(path))  # noqa: PTH100 - follows no link, as resolve() does
-    if place.parts[1:2] in (("dev",), ("proc",)):  # whose links are the system's
-        return
     for each in (*reversed(place.parents), place):
         if each.is_symlink() and _is_somebodys(each.parent):
             raise WorkspaceError.single(
