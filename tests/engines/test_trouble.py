@@ -14,6 +14,7 @@ import pytest
 
 from panel.endpoint import health, limits, patience
 from panel.text import in_words
+from tests.support import runs
 from tests.support.mock_endpoint import Answer, MockEndpoint, completion, filled, reply_for
 from tests.support.space import Panel, Result, Space
 from tests.support.weather import error
@@ -519,3 +520,16 @@ def test_keys_in_the_words_of_a_server_are_stored_and_shown_nowhere(
     mock.face = face
     run(wide, panel, "--tool", "anvil")
     assert any(key in (a["reply"] or "") for a in attempts(wide))
+
+
+@pytest.mark.timeout(60)
+def test_a_fault_of_the_program_itself_ends_the_run_and_leaves_nobody_waiting(
+    wide: Space, mock: MockEndpoint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_words: Any, **_named: Any) -> None:
+        raise RuntimeError("unforeseen")
+
+    wide.point_at(mock)
+    monkeypatch.setattr("panel.endpoint.replies.parse", broken)
+    with pytest.raises(RuntimeError, match="unforeseen"):
+        runs.run(wide)

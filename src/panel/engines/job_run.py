@@ -26,7 +26,6 @@ from panel.engines.asking import Asking
 from panel.engines.base import Job
 from panel.engines.queue import CellQueue
 from panel.engines.replica import Replica
-from panel.errors import PanelError
 
 CHECKPOINT_SECONDS = 5.0
 
@@ -136,7 +135,8 @@ class JobRun(Asking):
                 if replica.closed and self.others(replica):
                     self._queue.add([cell])
                 raise
-            except PanelError as error:
+            except Exception as error:
+                # Of the journal, or of the program itself: with neither anybody goes on.
                 self.stop("journal", str(error))
                 raise
             finally:
