@@ -122,8 +122,9 @@ def one_line(text: str) -> str:
 _JOIN = "\u00ad"  # a soft hyphen: stands in a word, and is no part of it
 # Tags that only format, with attributes that say nothing. Pages show all tags as text, so any
 # other is words, as "<not>" is, and so are those that strike words out. Comments are words, too.
+# An address within a site is free text ("#not"), so only whole addresses say nothing.
 _ATTRIBUTES = r"""(?:\s{1,9}(?:
-    (?:href|src)\s?=\s?(?P<mark>["']?)(?:https?://|mailto:|[#/])[^\s"'<>]{0,300}(?P=mark)
+    (?:href|src)\s?=\s?(?P<mark>["']?)(?:https?://|mailto:)[^\s"'<>]{0,300}(?P=mark)
     |(?:width|height|border)\s?=\s?["']?\d{1,5}(?:px|%)?["']?
     |(?:v?align)\s?=\s?["']?(?:left|right|center|top|middle|bottom)["']?
     |target\s?=\s?["']?_blank["']?

@@ -61,6 +61,8 @@ NOT_SHOWN = [
         "sell your data daily",
     ),
     ("We charge\n\n1. one\n5000. dollars a month for each", "5000. dollars a month for each"),
+    ('Files are <a href="#not"> deleted after thirty days.', DELETED),
+    ('Files are <img src="/not-ever"> deleted after thirty days.', DELETED),
 ]
 
 
@@ -73,7 +75,71 @@ def test_what_the_page_does_not_show_is_no_quote(description: str, quote: str) -
     assert quote not in {each.rstrip(".") for each in passages(description)}
 
 
+HOURS = "5 hours for small teams"
+FRANCS = "500 francs for small teams"
+FREE = "free for small teams"
+STORE = "store your data abroad"
+CUT_OUT = [
+    *((f"Takes {sign}{HOURS}.", HOURS) for sign in (".", ",", "<", ">", "< ", "≥ ", "±", "+", "$")),
+    *((f"Takes {sign}{HOURS}.", HOURS) for sign in ("-", "–", "‐", "−", "—", "(–", "$-", "–**")),
+    *((f"Takes 10{sign}{HOURS}.", HOURS) for sign in ("⁄", "/", ":", "-", "–", "\\*", ".\u200b")),
+    ("It costs $.99 a month for a team.", "99 a month for a team"),
+    *((f"Costs 1{sign}{FRANCS}.", FRANCS) for sign in (" ", "\u202f", "\u00a0", "·", ",\n", "_")),
+    ("Costs 1 500 000 francs for a team.", "000 francs for a team"),
+    *((f"It costs us 1{sign}500 francs.", "It costs us 1") for sign in (" ", ", ", "\u202f", "·")),
+    *((f"It grew by 5{sign} in a year.", "It grew by 5") for sign in ("%", " %", "+", "–10", "⁄8")),
+    *((f"It {no} {STORE}.", STORE) for no in ("don′t", "doesn‛t", "don`t", "don´t", "doesnt")),
+    *((f"It is {no} {FREE}.", FREE) for no in ("nøt", "nоt", "neither", "nor", "not a", "never")),
+    *(
+        (f"It is {no} {FREE}.", FREE)
+        for no in ("no longer", "not yet", "no **longer**", "not (yet)")
+    ),
+    *((f"It is {no}{FREE}.", FREE) for no in ("not—yet—", "not, in our view, ", "not – so far – ")),
+    ("It is no longer free for small teams.", "longer free for small teams"),
+    ("There is no free plan for teams of students.", "free plan for teams of students"),
+    ("There is no free plan for teams.", "free plan for teams\nCategory: Data"),
+    ("There is no <b>free plan</b> for teams.", "free plan for teams"),
+    ("It works without a server of your own.", "a server of your own"),
+    ("It works without a server of your own.", "server of your own"),
+]
+
+
+@pytest.mark.parametrize(("description", "quote"), CUT_OUT)
+def test_a_quote_cut_out_of_a_number_or_behind_a_denial_is_altered(
+    description: str, quote: str
+) -> None:
+    tool = a_tool(description=description, category="Data")
+    assert published_quotes((quote,), tool) == ()
+    found = check_take(a_take("A ship.", tool, evidence=(quote,)), [])
+    assert [one.severity for one in found if one.check.startswith("evidence")] == ["error"]
+
+
 SHOWN = [
+    ("It costs $.99 a month for a team.", "$.99 a month for a team"),
+    ("Takes .5 seconds on a laptop.", ".5 seconds on a laptop"),
+    ("Takes <5 seconds on a laptop.", "<5 seconds on a laptop"),
+    ("Loss of –5 percent in a year.", "Loss of -5 percent in a year"),
+    ("Costs 1\u202f500 francs for a team.", "1 500 francs for a team"),
+    ("Loss of –5 percent in a year.", "–5 percent in a year"),
+    ("It scored 95. 100 teams use it.", "100 teams use it"),
+    ("In 2024 500 teams joined it.", "500 teams joined it"),
+    ("Since v2.5 100 teams use it.", "100 teams use it"),
+    ("It needs 4 GB - 8 GB is better.", "8 GB is better"),
+    ("| Seats | 5 | 100 dollars a month |\n|---|---|---|", "100 dollars a month"),
+    ("- 5\n- 100 teams use it", "100 teams use it"),
+    ("It needs <b>5 GB</b> of memory.", "5 GB of memory"),
+    ("Takes <not> 5 seconds on a laptop", "5 seconds on a laptop"),
+    ("Limits => 5 seconds on a laptop", "5 seconds on a laptop"),
+    ("> 5 seconds on a laptop", "5 seconds on a laptop"),
+    ("It costs $1. It has no limit.", "It costs $1."),
+    ("There is no lock-in: you can export everything", "you can export everything"),
+    ("Does it need a server? No, it runs offline.", "it runs offline"),
+    ("Does it phone home? It does not, yet it counts its users.", "it counts its users"),
+    ("It does not, and if you ask, it will be deleted.", "it will be deleted"),
+    ("It is not only free for small teams.", "free for small teams"),
+    ("| Offline | no |\n|---|---|\n| Free plan for teams | yes |", "Free plan for teams"),
+    ("- SSO: no\n- Free plan for teams", "Free plan for teams"),
+    ("It has no limits – free for small teams.", "free for small teams"),
     ("We <!-- never --> sell data to advertisers.", "We <!-- never --> sell data to advertisers"),
     ("We n&#101;ver sell your data.", "We never sell your data"),
     ("It costs $10&#48; a month for each seat.", "It costs $100 a month for each seat"),
@@ -130,9 +196,10 @@ def test_what_the_page_shows_may_be_quoted(description: str, quote: str) -> None
         (f"![Our logo](x.png '{FDA}') of old", None, "Our logo of old"),
         ("Fast &amp; <b>cheap</b>, 2 \\* 3 for us", None, "Fast & cheap, 2 * 3 for us"),
         (TABLE.format(FDA), "Team | $5", "Team $5"),
+        ("There is no API, no server of it.", "API, no server of it", "no API, no server of it"),
     ],
 )
-def test_a_quote_with_markup_is_published_in_the_words_of_the_page(
+def test_a_quote_with_markup_or_behind_a_no_that_it_repeats_is_published_in_the_pages_words(
     description: str, quote: str | None, words: str
 ) -> None:
     (published,) = published_quotes((quote or description,), a_tool(description=description))

@@ -19,14 +19,14 @@ from panel.checks.shown import ShownSource, shown_source
 from panel.checks.source import ById
 from panel.checks.wordings import differs, kept
 from panel.workspace.passages import picked
-from panel.workspace.reading import SENTENCE_END, Reading, page_reading, quoted
+from panel.workspace.reading import SENTENCE_END, Reading, page_reading, quoted, torn
 from panel.workspace.tools import Tool
 
 CLOSE = 85.0  # percent of letters in common that make two passages the same one
 SAME = 95.0  # percent above which other words are a slip of the pen
 WITHIN = 600  # characters between the first and the last part of a quote with an ellipsis
 SHORT = 12  # characters; shorter quotes must match letter for letter
-NEAR = 20  # characters before a quote that are searched for a "not"
+NEAR = 100  # characters before a quote that are searched for a "not"
 PLACES = 20  # of one quote that are tried for one without a "not" before it
 WORK = 100_000_000  # steps to find one quote's nearest place among all: a tenth of a second
 PIECE = 3  # words of a line that is quoted beside another, unless it has its label
@@ -34,7 +34,12 @@ PIECE = 3  # words of a line that is quoted beside another, unless it has its la
 _ELLIPSIS = re.compile(r"[\[(]?(?:\. ?\. ?\.|…|⋯)[\])]?")
 _EDGES = " .,;:!?'\"()[]*_-"
 _DENIED = re.compile(r"\b(?:not?|non|never|none|nor|without|cannot|hardly|\w+n't)\b")
-_DENIES = re.compile(r"(?:not|non|never|n['’]t|^|\0)\W*$", re.I)  # or says nothing
+# What of a sentence before a quote may deny it, or say nothing.
+_DENIES = re.compile(
+    r"\b(?:not?|nor|non|never|neither|without|cannot)\b|n\Wt\b|\b(?:do|does|did|is|are|ca|wo)nt\b"
+    r"|[^\x00-\x7f–—“”’…•€£]|[*~\\<]|(?:^|\0)\W+$"
+)
+_HINTS = ("no", "ne", "nt ", "n't", "n`t", "without", *"*~\\<\0")  # one of these is in all of that
 _BLANK, _STOPS = ("", " "), ".,;:!?"
 _LABELS = "Name|Tagline|Category|Entry price|Plan|Released"
 _LINES = re.compile(rf"[\n;|]|[.,]? (?=(?:{_LABELS}): )")
@@ -71,9 +76,13 @@ def find_quote(quote: str, tool: Tool) -> FoundQuote | None:
     reading = _reading(source)
     for start in (source.description.start, 0):
         if stands := _stands(quote, reading, start, near=False):
-            return _found(quote, _undenied(quote, reading, stands))
+            stands = _undenied(quote, reading, stands)
+            if listed := _with_its_no(stands):
+                return _as_shown(listed, exact=True, altered=_cut_out(listed))
+            return _found(quote, stands)
     if stands := _lines(quote, source):
-        return _as_shown(stands, exact=True, altered=False)
+        altered = any(_cut_out([stand]) for stand in stands)
+        return _as_shown(stands, exact=True, altered=altered)
     stands = _stands(quote, reading, 0, near=True)
     return _found(quote, stands) if stands else None
 
@@ -127,21 +136,32 @@ class _Stand:
 
 
 def _letter_for_letter(quote: str, line: str) -> bool:
-    """Whether a line plainly has a quote: whole words, and no "not" before them."""
+    """Whether a line plainly has a quote: whole words, no "not" before them, no number to cut."""
     start = line.find(quote)
     if start < 0 or not any(map(str.isalnum, quote)):
         return False
     end = start + len(quote)
-    before, after = line[max(0, start - NEAR) : start], line[end : end + 2]
+    before, after = line[max(0, start - NEAR) : start], line[end : end + NEAR]
     whole_words = before[-1:] in _BLANK and (
-        after[:1] in _BLANK or (after[0] in _STOPS and after[1:] in _BLANK)
+        after[:1] in _BLANK or (after[0] in _STOPS and after[1:2] in _BLANK)
     )
-    return whole_words and not _DENIES.search(before)
+    return whole_words and not _may_deny(before) and not torn(before, quote, after)
+
+
+def _may_deny(before: str) -> bool:
+    sentence = before.rpartition(". ")[2].lower()
+    if (
+        sentence.isascii()
+        and sentence[:1].isalnum()
+        and not any(map(sentence.__contains__, _HINTS))
+    ):
+        return False
+    return _DENIES.search(sentence) is not None
 
 
 def _found(quote: str, stands: list[_Stand]) -> FoundQuote:
     exact = all(stand.given == stand.words for stand in stands)
-    altered = _denial_left_out(stands) or any(differs(stand.given, stand.words) for stand in stands)
+    altered = _cut_out(stands) or any(differs(stand.given, stand.words) for stand in stands)
     text = folded(stands[0].reading.page.text).text
     parts = (folded(part).text.strip(_EDGES) for part in _ELLIPSIS.split(quote))
     if exact and all(part in text for part in parts):
@@ -155,20 +175,35 @@ def _as_shown(stands: list[_Stand], exact: bool, altered: bool) -> FoundQuote:
     return FoundQuote(tuple(stand.span for stand in stands), words, exact, altered)
 
 
-def _denial_left_out(stands: list[_Stand]) -> bool:
-    """Whether a quote leaves a "not" out: before its first word, or where it has an ellipsis."""
+def _cut_out(stands: list[_Stand]) -> bool:
+    """Whether a quote is cut so that it says something else: out of a number, or without a "not".
+
+    Such a "not" stands before its first word, or where it has an ellipsis.
+    """
     reading = stands[0].reading
+    if any(reading.torn(stand.first, stand.last) for stand in stands):
+        return True
     gaps = [reading.gap(one.last, two.first) for one, two in itertools.pairwise(stands)]
     if any(_DENIED.search(folded(gap).text) and not SENTENCE_END.search(gap) for gap in gaps):
         return True
     return reading.denied(stands[0].first)
 
 
+def _with_its_no(stands: list[_Stand]) -> list[_Stand]:
+    """Return where a quote of a list of denials ("API, no server") stands with its first "no"."""
+    one = stands[0]
+    if not one.reading.denied(one.first) or one.reading.words[one.first - 1] != "no":
+        return []
+    if "no" not in one.given:
+        return []
+    return [_Stand(("no", *one.given), one.reading, one.first - 1, one.last), *stands[1:]]
+
+
 def _undenied(quote: str, reading: Reading, stands: list[_Stand]) -> list[_Stand]:
-    """Return where a quote stands without a "not" before it, if anywhere; else ``stands``."""
+    """Return where a quote stands that is not cut out so, if anywhere; else ``stands``."""
     found = stands
-    for _ in range(PLACES):
-        if not _denial_left_out(found):
+    for _ in range(PLACES if found else 0):
+        if not _cut_out(found):
             return found
         before, found = found, _stands(quote, reading, found[0].span[1], near=False)
         if not found or found[0].span[0] <= before[0].span[0]:
@@ -226,7 +261,8 @@ def _lines(quote: str, source: ShownSource) -> list[_Stand]:
         labelled = _LABEL.fullmatch(line)
         stands = _field(labelled["value"], source) if labelled else []
         if not stands and len(lines) > 1 and (labelled or len(line.split()) >= PIECE):
-            stands = _stands(line, _reading(source), 0, near=False)[:1]
+            reading = _reading(source)
+            stands = _undenied(line, reading, _stands(line, reading, 0, near=False))[:1]
         if not stands:
             return []
         found += stands

@@ -23,14 +23,41 @@ from panel.workspace.page_text import PageText, page_text
 # that is not compared, m the same but between digits, ' apostrophe, n sign between digits, s sign
 # that is compared.
 _TOKEN = re.compile(
-    r"(?:(?<![^ ])-(?=d))?[wd][wdj]*+(?:(?:'|(?<=d)n(?=d)|(?<!d)m++|m++(?!d))[wdj]++)*\#?"
+    r"(?:(?<![^ ])-(?=n?d))?(?:(?<![wdn'jm])n(?=d))?"
+    r"[wd][wdj]*+(?:(?:'|(?<=d)n(?=d)|(?<!d)m++|m++(?!d))[wdj]++)*\#?"
     r"|c[jm]*+|s|<(?= {0,4}[ds])"
 )
-_KINDS = dict.fromkeys("'’ʼ‘`´＇", "'") | dict.fromkeys(".,", "n") | dict.fromkeys("-−", "-")
+_KINDS = dict.fromkeys("'’ʼ‘‛`´′＇", "'") | dict.fromkeys(".,", "n") | dict.fromkeys("-−‐‒–", "-")
 _KINDS |= dict.fromkeys("%‰$€£¥₹±≥≤≠≈×+°", "s") | dict.fromkeys("*~\\", "m") | {"#": "#"}
 _KINDS |= dict.fromkeys("<>", "<")
 SENTENCE_END = re.compile(r"[.!?](?:\s|$)|[。！？]")
-_DENIAL = re.compile(r"(?:not|non|never|cannot|\w+n't)")
+# The words before a quote, each with the sign of what stands behind it (see _mark). Behind a "not"
+# a comma may stand, or an aside ("not - yet - free"); a "no" denies what follows at once.
+_NOT = r"(?:not|non|never|cannot|[a-z]{1,9}n't|(?:do|does|did|is|are|ca|wo)nt)"
+_BETWEEN = "(?:longer|more|yet|ever|even|currently|really|actually|always|an?|the|any)"
+_DENIED = re.compile(
+    rf"(?:^|[ ,(|.])(?:{_NOT}[ ,(|]|(?:{_NOT}|no|nor|neither|without)[ (](?:{_BETWEEN} ){{0,2}}"
+    rf"|{_NOT}[,(](?!(?:and|but|so(?! far)|or|if|it|you|we|they)\b)"
+    r"(?:[^ ,(|.]+ ){0,4}[^ ,(|.]+[,(])$"
+)
+_NO = re.compile(rf"\b(?:{_NOT}|no|nor|neither|without)\b")
+_ASIDE = 7  # words before a quote that are searched for a "not"
+_APART = re.compile(r"[|\t]|\n\s*\n|\n\s*[-*+•]\s")  # cells, paragraphs, items
+_CLAUSE = re.compile(r"[,;:—–―…/]|(?<!\S)-+(?!\S)")
+# Letters that look like those of a "not".
+_ALIKE = str.maketrans({"`": "'"} | dict.fromkeys("øоοօ", "o") | {"е": "e", "т": "t", "ո": "n"})
+# A cut (NUL) between a number and a sign or figures that belong to it.
+_DASHES = "‐‑‒–—―−﹣－-"
+_JOIN = "[.,:/⁄∕·⋅∙•'’′_‐‑‒–−﹣－-]"
+_BLANK = ",?[ \u00a0\u2007\u2009\u202f\n]"
+_TORN = re.compile(
+    rf"(?:(?<![\w.])[.,]|(?<!\w)[{_DASHES}]|(?:[±≥≤≠≈<]|(?<![=-])>)=?\s?|[+×$€£¥₹])\0\d"
+    rf"|\d{_JOIN}?\0{_JOIN}?\d|\d\0(?:\s?[%‰]|[+€£¥₹°])"
+    rf"|(?<![\w.,])\d{{1,3}}(?:{_BLANK}\0|,?\0{_BLANK})\d{{3}}(?!\d)"
+)
+_DIGIT = re.compile(r"\d")
+_FAR = 40  # characters beside a cut that are searched for these
+_TAG = re.compile(r"</?[a-z!?][^<>]*>", re.I)
 _MARKED = tuple("<>&[~`")  # without one of these a quote has no markup
 _WITHOUT_BLANKS = ("CJK", "HIRAGANA", "KATAKANA", "THAI", "LAO", "KHMER", "MYANMAR", "IDEOGRAPHIC")
 
@@ -64,10 +91,11 @@ def _folded(token: str) -> str:
     if token.isascii():
         token = token.lower()
     else:
+        token = token.translate(_STRAIGHT)  # NFKD makes a blank of "´"
         token = normal("NFKD", normal("NFKD", token).casefold())
         token = "".join(
             str(unicodedata.decimal(each, each))
-            for each in token.translate(_STRAIGHT)
+            for each in token
             if unicodedata.category(each) not in ("Mn", "Me", "Cf")
         )
     for mark in _LEFT_OUT:
@@ -76,18 +104,20 @@ def _folded(token: str) -> str:
 
 
 _LEFT_OUT = "*~\\"
-_STRAIGHT = str.maketrans({"’": "'", "ʼ": "'", "‘": "'", "´": "'", "−": "-"})
+_STRAIGHT = str.maketrans(dict.fromkeys("’ʼ‘‛´′", "'") | dict.fromkeys("−‐‒–", "-"))
 
 
 @dataclass(frozen=True)
 class Reading:
     """The words of a text in order.
 
-    words: folded; spots: where each stands on the page; page: the text that was read.
+    words: folded; spots: where each stands on the page; plain: the page's text with what is left
+    out of tags overwritten; page: the text that was read.
     """
 
     words: tuple[str, ...]
     spots: tuple[tuple[int, int], ...]
+    plain: str
     page: PageText
 
     @cached_property
@@ -144,13 +174,24 @@ class Reading:
 
     def gap(self, last: int, first: int) -> str:
         """Return what stands on the page between the word before ``last`` and ``first``."""
-        return self.page.text[self.spots[last - 1][1] : self.spots[first][0]]
+        return self.plain[self.spots[last - 1][1] : self.spots[first][0]]
 
     def denied(self, word: int) -> bool:
-        """Whether a "not" of its sentence stands right before a word."""
-        if not word or not _DENIAL.fullmatch(self.words[word - 1]):
-            return False
-        return not SENTENCE_END.search(self.gap(word, word))
+        """Whether a "not" or a "no" of its sentence stands right before a word."""
+        before = range(max(0, word - _ASIDE), word)
+        if not _NO.search(" ".join(self.words[before.start : word]).translate(_ALIKE)):
+            return False  # as for most
+        told = (self.words[at] + _mark(self.gap(at + 1, at + 1)) for at in before)
+        return _DENIED.search("".join(told).translate(_ALIKE)) is not None
+
+    def torn(self, first: int, last: int) -> bool:
+        """Whether the words from ``first`` to the one before ``last`` are cut out of a number.
+
+        They may neither begin nor end beside a sign or figures that belong to their number.
+        """
+        start, end = self.spots[first][0], self.spots[last - 1][1]
+        pieces = ((max(0, start - _FAR), start), (start, end), (end, end + _FAR))
+        return torn(*(_TAG.sub(" ", self.plain[one:two]) for one, two in pieces))
 
     def find(self, words: tuple[str, ...], begin: int = 0) -> int | None:
         """Return the number of the word from which on these words stand; None where they do not."""
@@ -164,7 +205,8 @@ class Reading:
 def page_reading(text: str, begin: int = 0, end: int | None = None) -> Reading:
     """Return the reading of a text in which Markdown stands between two places. Cached."""
     page = page_text(text, begin, len(text) if end is None else end)
-    return Reading(*_words(without_tags(page.text, keep_length=True)), page)
+    plain = without_tags(page.text, keep_length=True)
+    return Reading(*_words(plain), plain, page)
 
 
 @lru_cache(maxsize=4096)
@@ -173,6 +215,34 @@ def quoted(quote: str) -> tuple[tuple[str, ...], ...]:
     quote = clean(quote)
     plain = without_markup(quote) if any(map(quote.__contains__, _MARKED)) else quote
     return tuple(_words(each)[0] for each in dict.fromkeys((quote, plain)))
+
+
+def torn(before: str, piece: str, after: str) -> bool:
+    """Whether a piece of a text is cut out of a number, by what stands before and after it."""
+    begins, ends = _counted(piece[:_FAR]), _counted(piece[-_FAR:])
+    if _DIGIT.search(begins[:2]) and _TORN.search(f"{_counted(before[-_FAR:])}\0{begins}"):
+        return True
+    if not _DIGIT.search(ends[-2:]):
+        return False
+    return _TORN.search(f"{ends}\0{_counted(after[:_FAR])}") is not None
+
+
+def _counted(text: str) -> str:
+    """Return a text without marks that do not count."""
+    if text.isascii() and not any(map(text.__contains__, _LEFT_OUT)):
+        return text
+    return "".join(each for each in text if _TABLE[ord(each)] not in ("j", "m"))
+
+
+def _mark(gap: str) -> str:
+    """Return a sign for what stands between two words: the strongest of what is in it."""
+    if SENTENCE_END.search(gap):
+        return "."
+    if _APART.search(gap):
+        return "|"
+    if "(" in gap or ")" in gap:
+        return "("
+    return "," if _CLAUSE.search(gap) else " "
 
 
 def _words(text: str) -> tuple[tuple[str, ...], tuple[tuple[int, int], ...]]:
