@@ -118,7 +118,7 @@ def read_reply(completion: dict[str, Any]) -> Reply:
 
 
 # What some gateways write where there is no refusal.
-_NOTHING = re.compile(r"\W*(?:none|null|nil|undefined|n\W?a|false)?\W*", re.I)
+_NOTHING = re.compile(r"\W*+(?:(?:none|null|nil|undefined|n\W?a|false)\W*+)?", re.I)
 
 
 def _found(message: dict[str, Any]) -> tuple[str, Literal["content", "tool", "reasoning"]]:

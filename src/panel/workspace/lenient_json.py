@@ -28,8 +28,8 @@ decoder = json.JSONDecoder(strict=False, object_pairs_hook=_unique, parse_int=_n
 _TOKEN = re.compile(
     r"""
       (?P<blank>\s+ | //[^\n"'{}\[\]]*(?=\n) | /\*[^"'{}\[\]*]*\*/)  # a comment holds no data
-    | (?P<double>"[^"\\]*+(?:\\.[^"\\]*+)*+")
-    | (?P<single>'[^'\\]*+(?:\\.[^'\\]*+)*+')
+    | (?P<double>"[^"\\]*+(?>(?:\\.[^"\\]*+)*)")
+    | (?P<single>'[^'\\]*+(?>(?:\\.[^'\\]*+)*)')
     | (?P<name>\w+)[ ]*=(?!=)                           # of a call: give_verdict(verdict="ship")
     | (?P<mark>[{}\[\]:,()])
     | (?P<word>-?\w[\w.+-]*)

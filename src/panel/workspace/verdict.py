@@ -116,7 +116,7 @@ def _word(value: Any) -> Any:
     return value.strip(" \t\r\n*_`\"'“”‘’.").lower() if isinstance(value, str) else value
 
 
-_AS_TEXT = re.compile(r"\s*(?P<number>\d{1,3}(?:\.0+)?)\s*(?P<share>%|/\s*100)?\s*")
+_AS_TEXT = re.compile(r"\s*+(?P<number>\d{1,3}(?:\.0+)?)(?:\s*+(?P<share>%|/\s*+100))?\s*+")
 
 
 def _whole(value: Any) -> Any:
