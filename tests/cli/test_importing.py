@@ -324,7 +324,7 @@ def test_a_tools_folder_that_leads_out_is_not_written_to(root: Path, take: Any) 
     (root.parent / "elsewhere").mkdir()
     (root / "tools").symlink_to("../elsewhere")
     refused = take(GERMAN)
-    assert refused.code == 2 and "leads out of the workspace" in refused.err
+    assert refused.code == 2 and "leads out of its folder" in refused.err
     assert list((root.parent / "elsewhere").iterdir()) == []
 
 
