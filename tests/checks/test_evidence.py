@@ -11,6 +11,7 @@ from rapidfuzz import fuzz
 
 from panel.checks import check_take, find_quote, locate_evidence, published_quotes, shown_source
 from panel.checks.folding import folded
+from panel.text import clean
 from panel.workspace.prompts import load_prompts
 from tests.support.check_subjects import DESCRIPTION, a_take, a_tool
 from tests.support.labelled_takes import tools
@@ -125,7 +126,7 @@ def test_a_place_lies_inside_any_description(quote: str, description: str) -> No
 
 @given(st.text(max_size=120), st.integers(0, 120), st.integers(1, 60))
 def test_every_cut_of_a_text_of_whole_words_is_found(text: str, start: int, size: int) -> None:
-    words = text.split()
+    words = clean(text).split()  # as the page shows it
     quote = " ".join(words[start : start + size])
     if any(map(str.isalnum, quote)) and not any(mark in quote for mark in ("…", "...", "⋯")):
         assert locate_evidence(quote, text) is not None
