@@ -80,6 +80,19 @@ def test_words_about_one_tool_change_the_requests_of_no_other(
     assert {a["tool"] for a in odd} <= {name.lower().replace(" ", "-")}
 
 
+@pytest.mark.parametrize("name", ["Tool 2", "Tool 3"])
+def test_a_field_that_one_tool_alone_is_refused_with_is_sent_for_all_others(
+    wide: Space, mock: MockEndpoint, panel: Panel, name: str
+) -> None:
+    refused = error(400, "Unsupported parameter: temperature")
+    only = named(name, refused)
+    mock.face = lambda index, body: only(index, body) if "temperature" in body else None
+    code, summary, _done = run(wide, panel)
+    assert (code, summary["verdicts"]) == (0, CELLS) and learned(wide) == PLAIN
+    odd = [a["tool"] for a in attempts(wide) if a["adapted"]]
+    assert {*odd} == {name.lower().replace(" ", "-")}
+
+
 PAGE = {"content-type": "text/html"}
 
 

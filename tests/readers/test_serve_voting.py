@@ -322,17 +322,23 @@ def test_a_name_longer_than_any_slug_is_no_tools_and_is_not_looked_at(
     assert "anvil" not in tools and looked == ["anvil"]
 
 
-def test_the_shares_of_all_tools_are_made_once_until_a_vote_or_a_page_comes(
-    site: Served, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    made = list[int]()
+@pytest.fixture
+def made(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Return a list with an entry for each time that the tools with votes are looked for."""
+    found = list[int]()
 
     def listed(tools: Tools, vote_ids: Collection[str]) -> dict[str, str]:
-        made.append(1)
+        found.append(1)
         return looked(tools, vote_ids)
 
     looked = Tools.listed
     monkeypatch.setattr(Tools, "listed", listed)
+    return found
+
+
+def test_the_shares_of_all_tools_are_made_once_until_a_vote_or_a_page_comes(
+    site: Served, made: list[int]
+) -> None:
     folder = site.folder / "tools"
 
     def asked(changed: int) -> list[str]:
@@ -358,16 +364,8 @@ def test_the_shares_of_all_tools_are_made_once_until_a_vote_or_a_page_comes(
 
 
 def test_shares_are_kept_though_the_folder_is_dated_in_the_future(
-    site: Served, monkeypatch: pytest.MonkeyPatch
+    site: Served, made: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    made = list[int]()
-
-    def listed(tools: Tools, vote_ids: Collection[str]) -> dict[str, str]:
-        made.append(1)
-        return looked(tools, vote_ids)
-
-    looked = Tools.listed
-    monkeypatch.setattr(Tools, "listed", listed)
     monkeypatch.setattr(serve_tools, "SETTLED_SECONDS", 0.2)
     os.utime(site.folder / "tools", (time.time() + 3600,) * 2)  # as 'rsync -t' from a fast clock
     assert site.get("/api/votes.json").status == 200
