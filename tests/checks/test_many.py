@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import multiprocessing
 import os
+import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -91,10 +92,11 @@ def test_what_ends_the_block_ends_the_processes() -> None:
 
 
 class Counted(Tool):
-    """A tool that says in a file when a process has got it."""
+    """A tool that says in a file when a process has got it, and takes a while where it should."""
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         super().__setstate__(state)
+        time.sleep(float(os.environ["SECONDS"]))
         with Path(os.environ["COUNTED"]).open("ab") as file:
             file.write(b".")
 
@@ -103,13 +105,18 @@ class Counted(Tool):
 def test_an_error_before_the_takes_are_found_ends_the_processes_without_their_reading_on(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """Of 3,000 tools each of two processes reads a few pieces at most."""
+    """Of 3,000 tools each of two processes reads a few pieces at most.
+
+    Each piece takes a third of a second then: on a loaded machine, too, the end comes between.
+    """
     monkeypatch.setenv("COUNTED", str(tmp_path / "read"))
+    monkeypatch.setenv("SECONDS", "0")
     tools = [Counted(**dict(tool)) for _again in range(3000 // len(TOOLS)) for tool in TOOLS]
     with checking(tools, [], len(tools), processes=2) as check:
         list(check([]))
     assert (tmp_path / "read").stat().st_size == len(tools)
     (tmp_path / "read").write_bytes(b"")
+    monkeypatch.setenv("SECONDS", "0.005")
     with pytest.raises(UsageError), checking(tools, [], len(tools), processes=2):
         raise UsageError("the store has nothing")
     assert (tmp_path / "read").stat().st_size < len(tools) / 2
