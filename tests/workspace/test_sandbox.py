@@ -241,6 +241,33 @@ def test_what_has_no_text_is_put_into_no_prompt(space: Space, source: str) -> No
     assert "into the text. Is '()' missing" in refusal(space, source)
 
 
+@pytest.mark.parametrize(
+    "importing",
+    [
+        "{% import 'counting.md.j2' as s %}{{ s.next() }}",
+        "{% import 'counting.md.j2' as s with context %}{{ s.next() }}",
+        "{% from 'counting.md.j2' import next %}{{ next() }}",
+        "{% include 'including.md.j2' %}",
+        "{% extends 'extended.md.j2' %}{% block b %}{{ n() }}{% endblock %}",
+    ],
+)
+def test_a_template_remembers_nothing_of_an_earlier_rendering(
+    tmp_path: Path, importing: str
+) -> None:
+    """The model would be asked another text than the one that the fingerprint is of."""
+    counting = (
+        "{% set counted = range(9)|unique %}{% macro next() %}{{ counted|first }}{% endmacro %}"
+    )
+    (tmp_path / "counting.md.j2").write_text(counting, encoding="utf-8")
+    including = "{% import 'counting.md.j2' as s %}{{ s.next() }}"
+    (tmp_path / "including.md.j2").write_text(including, encoding="utf-8")
+    extended = "{% from 'counting.md.j2' import next as n %}{% block b %}{% endblock %}{{ n() }}"
+    (tmp_path / "extended.md.j2").write_text(extended, encoding="utf-8")
+    template = template_environment(tmp_path, {}).from_string(importing)
+    first = render(template)
+    assert first in ("0", "01") and {render(template) for _again in range(3)} == {first}
+
+
 # --- where it can read ----------------------------------------------------------------------
 
 

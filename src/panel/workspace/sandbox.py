@@ -138,8 +138,20 @@ class _Compiler(jinja2.compiler.CodeGenerator):
         return nodes.Call(method, list(values), [], None, None, environment=self.environment)
 
 
+class _Template(jinja2.Template):
+    """A template that remembers nothing of one rendering in the next."""
+
+    def _get_default_module(
+        self, _ctx: jinja2.runtime.Context | None = None
+    ) -> jinja2.environment.TemplateModule:
+        # The engine keeps what it once imported, and with it whatever a macro there has counted:
+        # what a model is asked would be another text than the one that was hashed.
+        return self.make_module()
+
+
 class _Environment(ImmutableSandboxedEnvironment):
     code_generator_class = _Compiler
+    template_class = _Template
     intercepted_binops = frozenset(ImmutableSandboxedEnvironment.default_binop_table)
     concat = staticmethod(joined)
     measured = staticmethod(measured)
