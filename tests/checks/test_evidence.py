@@ -362,6 +362,8 @@ def test_a_long_quote_is_set_beside_a_part_of_a_long_description_alone(
     tool = a_tool(description=word * (100_000 // len(word)))
     find_quote("zebra " + word * (950 // len(word)), tool)
     assert compared and max(compared) < 200_000_000
+    find_quote("zebra " + word * (19_000 // len(word)), tool)  # in a journal from elsewhere
+    assert max(compared) < 200_000_000
 
 
 def test_a_slip_in_a_long_quote_is_forgiven_in_a_description_of_any_length() -> None:

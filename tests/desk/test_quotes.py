@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
+from panel.cells.answers import MOST_QUOTES
 from panel.desk.decide import history
-from panel.desk.limits import MOST_QUOTES
 from panel.errors import UsageError
 from panel.frozen.files import FOLDER
 from panel.workspace.loading import load_workspace

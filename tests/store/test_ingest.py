@@ -133,6 +133,22 @@ def test_a_line_that_cannot_be_read_is_counted_and_left_out(ledger: Ledger, bad:
     assert rebuild(ledger.runs) == Ingested(len(lines), 1)
 
 
+@pytest.mark.parametrize("quotes", [["x" * 1001], ["x"] * 21])
+def test_an_answer_with_more_or_longer_quotes_than_any_has_is_left_out(
+    ledger: Ledger, quotes: list[str]
+) -> None:
+    """To look for each in a description takes a tenth of a second, wherever it is shown."""
+    file = ledger.run([(cell, "ship") for cell in ledger.cells()])
+
+    def longer(lines: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        last = [place for place, line in enumerate(lines) if line["kind"] == "attempt"][-1]
+        return [*lines[:last], lines[last] | {"evidence": quotes}, *lines[last + 1 :]]
+
+    changed(file, longer)
+    assert ingest(ledger.runs).unreadable == 1
+    assert ledger.ask("SELECT count(*) FROM attempts") == [(7,)]
+
+
 def test_bad_lines_of_several_journals_are_counted_where_they_stand(ledger: Ledger) -> None:
     bad = b'{"kind":"run","started_at":"yesterday"}\n'
     files = [ledger.run([(cell, "ship")]) for cell in ledger.cells()[:5]]

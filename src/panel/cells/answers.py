@@ -16,7 +16,9 @@ from pydantic import AfterValidator, ConfigDict, Field
 
 from panel.stats import Outcome, ShipOrSkip, Tally, tally
 from panel.workspace.mistakes import shown
+from panel.workspace.verdict import QUOTE_LIMIT
 
+MOST_QUOTES = 20  # of an answer or an editor's words: to look for one takes a tenth of a second
 MOST_REPEATS = 10_000  # a check lays out every repeat on file
 
 
@@ -33,6 +35,9 @@ def _moment(text: str) -> str:
 
 
 OneLine = Annotated[str, Field(min_length=1, max_length=500)]
+Evidence = Annotated[
+    tuple[Annotated[str, Field(max_length=QUOTE_LIMIT)], ...], Field(max_length=MOST_QUOTES)
+]
 Moment = Annotated[str, AfterValidator(_moment)]
 Repeat = Annotated[int, Field(ge=1, le=MOST_REPEATS)]
 Confidence = Annotated[int, Field(ge=0, le=100)]
@@ -89,7 +94,7 @@ class Answer:
     returned_model: str | None = None
     system_fingerprint: str | None = None
     beats: dict[str, str] = field(default_factory=dict)
-    evidence: tuple[str, ...] = ()
+    evidence: Evidence = ()
 
     def __post_init__(self) -> None:
         """Refuse half a verdict."""

@@ -12,7 +12,7 @@ from pydantic import (
     model_validator,
 )
 
-from panel.cells.answers import Confidence, Moment, OneLine, Repeat
+from panel.cells.answers import Confidence, Evidence, Moment, OneLine, Repeat
 from panel.decisions import ON_WORDS, Action
 from panel.stats import ShipOrSkip
 
@@ -32,7 +32,7 @@ class RecordedDecision(BaseModel):
     text: str | None = None
     verdict: ShipOrSkip | None = None
     confidence: Confidence | None = None
-    evidence: tuple[str, ...] = ()
+    evidence: Evidence = ()
     question: OneLine | None = None
     fingerprint: OneLine | None = None
     attempt_id: OneLine | None = None

@@ -240,10 +240,13 @@ def _part(given: tuple[str, ...], source: Reading, begin: int, work: int) -> _St
     if not work or len(wanted) < SHORT or begin >= len(source.words):
         return None
     start, end = source.start(begin), len(source.text)
-    if (end - start) * len(wanted) * (1 + len(wanted) // 64) > work:
+    most = work // (len(wanted) * (1 + len(wanted) // 64))  # characters that are searched
+    if end - start > most:
         # Of a long text only the part that has the most of the quote's rare words.
         start = max(start, source.start(source.likeliest(given, begin)) - len(wanted))
-        end = start + 3 * len(wanted)
+        end = min(end, start + 3 * len(wanted))
+        if end - start > most:  # nobody slips in so long a quote
+            return None
     rest = source.text[start:end]
     best = fuzz.partial_ratio_alignment(wanted, rest, score_cutoff=CLOSE)
     if len(rest) < SHORT or best is None or best.dest_end - best.dest_start < len(wanted) // 2:

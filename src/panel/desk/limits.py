@@ -7,14 +7,14 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
+from panel.cells.answers import MOST_QUOTES
 from panel.decisions import Decision
 from panel.errors import UsageError
 from panel.text import clean_text, counted
 from panel.workspace.git import user_name
+from panel.workspace.verdict import QUOTE_LIMIT
 
 TEXT_LIMIT = 20_000  # characters of a take
-QUOTE_LIMIT = 1_000  # characters of one quote
-MOST_QUOTES = 20
 NOTE_LIMIT = 2_000
 NAME_LIMIT = 200
 FIELD_LIMIT = 100_000  # characters of any other field: a description's, or an editorial text's

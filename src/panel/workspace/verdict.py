@@ -20,6 +20,7 @@ from panel.workspace.text_calls import called_with, plain_name
 
 SHIP, SKIP = "ship", "skip"
 BEAT_LIMIT = 2000
+QUOTE_LIMIT = 1000  # characters
 CHOICES_SHOWN = 6  # in the sentence that asks for a repair
 
 
@@ -140,7 +141,7 @@ def _quotes(value: Any) -> Any:
     return [each for each in value if not isinstance(each, str) or each.strip()] or value
 
 
-Quote = Annotated[str, BeforeValidator(_tidy), Field(min_length=1, max_length=1000)]
+Quote = Annotated[str, BeforeValidator(_tidy), Field(min_length=1, max_length=QUOTE_LIMIT)]
 Quotes = Annotated[list[Quote], BeforeValidator(_quotes), Field(min_length=1, max_length=8)]
 BeatText = Annotated[str, BeforeValidator(_tidy), Field(min_length=1, max_length=BEAT_LIMIT)]
 ShipOrSkip = Annotated[Literal["ship", "skip"], BeforeValidator(_word)]
