@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -59,6 +60,22 @@ def test_a_toml_key_has_its_line_or_that_of_its_table(
     path: tuple[str | int, ...], line: int | None
 ) -> None:
     assert toml_lines(TOML)(path) == line
+
+
+def test_the_lines_of_all_fields_take_one_look_at_the_file() -> None:
+    """Each of 5,000 endpoints may have a problem, whose line is told."""
+    looks = []
+
+    class Source(str):
+        __slots__ = ()
+
+        def split(self, *words: Any) -> list[str]:  # type: ignore[override]
+            looks.append(words)
+            return str.split(self, *words)
+
+    lines = toml_lines(Source("\n".join(f"[endpoints.e{number}]" for number in range(50))))
+    assert [lines(("endpoints", f"e{number}", "key")) for number in range(50)] == [*range(1, 51)]
+    assert len(looks) == 1
 
 
 def test_nothing_written_has_no_line() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import tomllib
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -116,8 +117,8 @@ def _address_problems(
 
 def _twice(table: EndpointSettings) -> list[str]:
     """Return the secret headers whose names stand elsewhere in the table, in capitals or not."""
-    names = [name.lower() for name in (*table.headers, *table.headers_env)]
-    return [name for name in table.headers_env if names.count(name.lower()) > 1]
+    names = Counter(name.lower() for name in (*table.headers, *table.headers_env))
+    return [name for name in table.headers_env if names[name.lower()] > 1]
 
 
 def _refused_secrets(

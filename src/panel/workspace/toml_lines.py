@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 from panel.workspace.documents import FieldPath, Lines
 
 
@@ -20,23 +22,33 @@ def _toml_table(header: str, arrays: dict[tuple[str, ...], int]) -> list[str]:
 
 
 def toml_lines(source: str) -> Lines:
-    """Return a finder from field path to line for TOML, which looks for keys as written."""
+    """Return a finder from field path to line for TOML, which looks for keys as written.
 
-    def find(path: FieldPath) -> int | None:
+    Of a field that has no line of its own it is that of the last table which it is in.
+    """
+
+    @cache
+    def index() -> tuple[dict[FieldPath, int], dict[FieldPath, int]]:
+        """Return the first line of each key, and the last of each table, by path."""
+        keys, tables = dict[FieldPath, int](), dict[FieldPath, int]()
         table: list[str] = []
         arrays: dict[tuple[str, ...], int] = {}
-        best: int | None = None
-        wanted = [str(part) for part in path]
         for number, text in enumerate(source.split("\n"), 1):
             stripped = text.strip()
             if stripped.startswith("["):
                 table = _toml_table(stripped, arrays)
-                if table == wanted[: len(table)]:
-                    best = number
+                tables[tuple(table)] = number
             elif "=" in stripped and not stripped.startswith("#"):
                 key = [part.strip(" \t\"'") for part in stripped.split("=", 1)[0].split(".")]
-                if table + key == wanted[: len(table) + len(key)]:
-                    return number
-        return best
+                keys.setdefault((*table, *key), number)
+        return keys, tables
+
+    def find(path: FieldPath) -> int | None:
+        keys, tables = index()
+        wanted = tuple(map(str, path))
+        above = [wanted[:many] for many in range(len(wanted) + 1)]
+        of_keys = [keys[each] for each in above if each in keys]
+        of_tables = [tables[each] for each in above if each in tables]
+        return min(of_keys, default=max(of_tables, default=None))
 
     return find
