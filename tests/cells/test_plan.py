@@ -288,8 +288,10 @@ def test_ten_thousand_tools_are_planned_in_megabytes(space: Space, profile: str)
     endpoint = replace(ENDPOINT, profile=profile)  # type: ignore[arg-type]
     workspace = load_workspace(space.root)
     tools, model = many_tools(count), identify(ENDPOINT, None)
+    fewer = Target(workspace.prompts, endpoint, model, tools[:300], workspace.personas)
+    assert len(fewer.lay_out(1)) == 1200  # what is kept of the latest tools is kept of these
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    cells = Target(workspace.prompts, endpoint, model, tools, workspace.personas).lay_out(1)
+    cells = replace(fewer, tools=tools).lay_out(1)
     plan = make_plan(cells, answered(cells[::2]))
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 8 * count  # KB
     assert (len(plan.pending), plan.reused) == (2 * count, 2 * count)

@@ -201,7 +201,7 @@ class Reading:
         return self.at(place + 1) if place >= 0 else None
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=256)  # it takes as much as thirty times the text, which is asked for in order
 def page_reading(text: str, begin: int = 0, end: int | None = None) -> Reading:
     """Return the reading of a text in which Markdown stands between two places. Cached."""
     page = page_text(text, begin, len(text) if end is None else end)
