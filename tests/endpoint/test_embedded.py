@@ -136,12 +136,34 @@ def test_the_digest_of_other_weights_is_remembered_until_they_change(
     monkeypatch.setenv("PANEL_CACHE", str(tmp_path / "cache"))
     file = tmp_path / "own.gguf"
     assert weights_digest(endpoint(file)) is None
-    file.write_bytes(b"one")
+    file.write_bytes(b"GGUF one")
     first = weights_digest(endpoint(file))
-    assert first == f"sha256:{hashlib.sha256(b'one').hexdigest()}" == weights_digest(endpoint(file))
-    file.write_bytes(b"two")
+    assert (
+        first
+        == f"sha256:{hashlib.sha256(b'GGUF one').hexdigest()}"
+        == weights_digest(endpoint(file))
+    )
+    file.write_bytes(b"GGUF two")
     os.utime(file, ns=(1, 1))
-    assert weights_digest(endpoint(file)) == f"sha256:{hashlib.sha256(b'two').hexdigest()}"
+    assert weights_digest(endpoint(file)) == f"sha256:{hashlib.sha256(b'GGUF two').hexdigest()}"
+
+
+@pytest.mark.parametrize("content", [b"", b"GGU", b"DB_PIN=4711\n"])
+def test_the_digest_of_a_file_that_holds_no_model_is_not_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: bytes
+) -> None:
+    """A stranger's panel.toml may name any file, and who guesses what is in it knows its digest."""
+    monkeypatch.setenv("PANEL_CACHE", str(tmp_path / "cache"))
+    (tmp_path / ".env").write_bytes(content)
+    assert weights_digest(endpoint(tmp_path / ".env")) is None
+    assert not (tmp_path / "cache").exists()
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes here")
+def test_weights_that_never_end_hold_nothing_up(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.gguf")
+    assert weights_digest(endpoint(tmp_path / "pipe.gguf")) is None
+    assert weights_digest(endpoint(Path("/dev/zero"))) is None
 
 
 def test_missing_weights_are_said_with_the_way_to_get_them(

@@ -9,23 +9,37 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
+from panel.endpoint.gguf import MAGIC
 from panel.errors import EndpointError, UsageError
 from panel.workspace.catalogue import Pin, pinned, record_text
 from panel.workspace.endpoints import Endpoint
+from panel.workspace.plain_files import open_plain
 from panel.workspace.settings import cache_folder
 
 
 def weights_digest(endpoint: Endpoint) -> str | None:
-    """Return ``sha256:`` + digest of the endpoint's weights; None when the file is missing.
+    """Return ``sha256:`` + digest of the endpoint's weights; None where there is no GGUF file.
 
     The digest of a model by name is known without its file, so planning needs no download.
     """
     if endpoint.weights is None:
         pin = pinned(endpoint.model)
         return f"sha256:{pin.sha256}" if pin else None
-    if not endpoint.weights.is_file():
+    if not _is_gguf(endpoint.weights):
         return None
     return f"sha256:{file_sha256(endpoint.weights)}"
+
+
+def _is_gguf(file: Path) -> bool:
+    """Whether a file is of that kind: a panel.toml may name any, and a digest tells what is in it.
+
+    Nor does each end: those of /proc are plain files, too.
+    """
+    try:
+        with open_plain(file) as handle:
+            return handle.read(len(MAGIC)) == MAGIC
+    except OSError:
+        return False
 
 
 def file_sha256(file: Path, anew: bool = False) -> str:
