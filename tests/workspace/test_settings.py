@@ -394,6 +394,10 @@ def test_weights_are_kept_where_the_user_says(monkeypatch: pytest.MonkeyPatch) -
     [
         ("[sampling.extra]\nx = 2020-01-01", "holds a value that JSON cannot say"),
         ("[sampling.extra]\nx = [nan]", "holds a value that JSON cannot say"),
+        ("[sampling.extra]\nmodel = 'm'", "names 'model', which the program itself sends"),
+        ("[sampling.extra]\nMessages = []", "names 'Messages', which the program itself sends"),
+        ("[endpoints.a.sampling.extra]\n'meſſages' = []", "which the program itself sends"),
+        ("[sampling.extra]\ntemperature = 1", "names 'temperature', which the program itself"),
         ("[sampling.extra]\nx = 0x1" + "0" * 4299, "holds a value that JSON cannot say"),
         ("[sampling.extra]\n" + "a." * 800 + "b = 1", "nests deeper than 32 levels"),
         ("[sampling.extra]\na = " + "[" * 90 + "]" * 90, "nests deeper than 32 levels"),

@@ -12,6 +12,7 @@ from panel.hashing import canonical_json
 from panel.workspace.addresses import endpoint_address
 from panel.workspace.fields import Strict
 from panel.workspace.headers import HeaderName, HeaderValue
+from panel.workspace.mistakes import shown
 from panel.workspace.presets import BatchService, Profile
 
 
@@ -28,7 +29,20 @@ def _variable_name(text: Any) -> Any:
 VariableName = Annotated[str, BeforeValidator(_variable_name)]
 
 
-def _json_values(fields: dict[str, Any]) -> dict[str, Any]:
+# What is asked, of whom and in which form: the fields of a request that the program makes of the
+# cell, and those that have a setting of their own.
+_NOT_EXTRA = {
+    *("model", "messages", "stream", "n", "response_format", "structured_outputs"),
+    *("tools", "tool_choice", "functions", "function_call", "logprobs", "top_logprobs"),
+    *("temperature", "top_p", "max_tokens", "max_completion_tokens", "seed"),
+}
+
+
+def _extra(fields: dict[str, Any]) -> dict[str, Any]:
+    if ours := [name for name in fields if name.casefold() in _NOT_EXTRA]:  # to some, case is none
+        raise ValueError(
+            f"names {shown(ours[0])}, which the program itself sends, or not. Remove it."
+        )
     try:
         canonical_json(fields)
     except (TypeError, ValueError):  # TOML knows inf, nan, dates, times and 5,000 digits
@@ -42,14 +56,15 @@ def _json_values(fields: dict[str, Any]) -> dict[str, Any]:
 class Sampling(Strict):
     """What influences an answer besides its messages; part of every fingerprint.
 
-    extra: fields of one server's own (min_p, repeat_penalty, ...), sent as they are.
+    extra: fields of one server's own (min_p, repeat_penalty, ...), sent as they are; none of those
+    that the program sends, or what a model was asked would not be what is on record.
     """
 
     temperature: float | None = Field(default=None, ge=0, le=2)
     top_p: float | None = Field(default=None, gt=0, le=1)
     max_tokens: int | None = Field(default=None, ge=16, le=1_000_000)
     seed: int | None = Field(default=None, ge=-(2**63), lt=2**63)
-    extra: Annotated[dict[str, Any], AfterValidator(_json_values)] = Field(default_factory=dict)
+    extra: Annotated[dict[str, Any], AfterValidator(_extra)] = Field(default_factory=dict)
 
     def over(self, base: Sampling) -> Sampling:
         """Return ``base``, overridden by what is set here."""
