@@ -118,6 +118,15 @@ def test_a_secret_that_came_with_the_repository_is_refused(tmp_path: Path) -> No
     git(tmp_path, "add", "--force", "community/secret")
     with pytest.raises(UsageError, match=r"git tracks .*community/secret"):
         community_secret(tmp_path, {})
+    for name in (
+        "HEAD",
+        "objects/x",
+        "refs/x",
+    ):  # what git takes for a repository, and looks no further
+        (tmp_path / "community" / name).parent.mkdir(exist_ok=True)
+        (tmp_path / "community" / name).write_text("ref: refs/heads/main\n")
+    with pytest.raises(UsageError, match=r"git tracks .*community/secret"):
+        community_secret(tmp_path, {})
     assert community_secret(tmp_path, {"PANEL_SECRET": "x" * 32})
     git(tmp_path, "rm", "-q", "--cached", "community/secret")
     assert community_secret(tmp_path, {}) == own

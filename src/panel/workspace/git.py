@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from panel.errors import UsageError
+from panel.workspace.plain_files import home_of
 
 FOLDERS = ("personas", "prompts", "tools", "verdicts")
 PARTS = ("panel.toml", *FOLDERS)
@@ -158,8 +159,12 @@ def tracks(file: Path) -> bool:
     """Whether git has a file in its index; False without git or a repository."""
     if shutil.which("git") is None:
         return False
-    asked = ("-c", "safe.directory=*", "ls-files", "--error-unmatch", "--", file.name)
-    return run_git(file.parent, *asked).returncode == 0
+    folder = file.parent.resolve()
+    home = home_of(folder)  # a folder between may hold what a bare repository does; see below
+    name = str((folder / file.name).relative_to(home))
+    git = ("-c", "safe.directory=*", "--literal-pathspecs")
+    asked = (*git, "ls-files", "--error-unmatch", "--", name)
+    return run_git(home, *asked).returncode == 0
 
 
 # A repository that lies as files in a folder of another one comes with a clone, its configuration
