@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from panel.errors import WorkspaceError
 from panel.frozen.canaries import CANARIES, CanaryCheck, in_order, read_canaries, write_check
-from panel.frozen.files import FOLDER, encode_frozen, read_frozen
+from panel.frozen.files import FOLDER, read_frozen
 from panel.workspace.scaffold import shipped
 from panel.workspace.tools import slugify
 from tests.support.faces import always
@@ -47,14 +47,15 @@ def test_no_tool_can_take_the_canaries_place(name: str) -> None:
     assert not slugify(name).startswith("_")
 
 
-def test_an_acceptance_is_one_changed_line(tmp_path: Path) -> None:
+def test_an_acceptance_is_one_changed_line_and_the_digest(tmp_path: Path) -> None:
     write_check(tmp_path, CHECK)
     before = (tmp_path / CANARIES / f"{RUN}.json").read_text().splitlines()
     write_check(tmp_path, CHECK.model_copy(update={"accepted": True}))
     after = (tmp_path / CANARIES / f"{RUN}.json").read_text().splitlines()
-    assert [(a, b) for a, b in zip(before, after, strict=True) if a != b] == [
-        ('  "accepted": false,', '  "accepted": true,')
-    ]
+    changed = [(a, b) for a, b in zip(before, after, strict=True) if a != b]
+    assert changed[0] == ('  "accepted": false,', '  "accepted": true,')
+    assert [line.startswith('  "digest": "b2:') for line in changed[-1]] == [True, True]
+    assert len(changed) == 2
 
 
 @pytest.mark.sample(5)
@@ -76,16 +77,19 @@ def test_an_acceptance_is_one_changed_line(tmp_path: Path) -> None:
         ('"skeptic": {', '"builder": {', ":17: builder: appears twice"),
         ('"b2:3": "ship"', "", "a canary has votes of some persona"),
         (RUN, "20261124T093000Z-000002", "run_id: is of the run '20261124T093000Z-000002'"),
+        ('"b2:1": "ship"', '"b2:1": "skip"', "digest: was changed by hand. Take it from git"),
+        ('"accepted": false', '"accepted": true', "digest: was changed by hand"),
+        ('"mock/mock-1"', '"mock/mock-2"', "digest: was changed by hand"),
     ],
 )  # fmt: skip
 def test_what_a_check_cannot_be_is_an_error_that_names_file_and_line(
     asked: Space, panel: Panel, old: str, new: str, said: str
 ) -> None:
     freeze(asked)
-    text = encode_frozen(CHECK)
-    assert text.count(old) == 1
+    write_check(asked.root / FOLDER, CHECK)
     file = asked.root / FOLDER / CANARIES / f"{RUN}.json"
-    file.parent.mkdir()
+    text = file.read_text()
+    assert text.count(old) == 1
     file.write_text(text.replace(old, new))
     for command in (("check", "--frozen"), ("freeze",), ("canary", "--accept")):
         done = panel(*command, cwd=asked.root)

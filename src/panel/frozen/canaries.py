@@ -17,6 +17,7 @@ from panel.cells.cells import ModelIdentity
 from panel.errors import UsageError, WorkspaceError
 from panel.frozen.files import encode_frozen, parse_document, read_each, write_changed
 from panel.frozen.verdicts import Strict
+from panel.hashing import content_hash
 from panel.stats import ShipOrSkip
 from panel.store.canaries import CanaryAnswer, canary_answers
 from panel.store.connection import Connection
@@ -51,6 +52,12 @@ class CanaryCheck(Strict):
         return self
 
 
+class _OnFile(CanaryCheck):
+    """A check as its file holds it. digest: the hash of all the rest."""
+
+    digest: OneLine
+
+
 CanaryChecks = dict[str, CanaryCheck]  # by run id
 
 
@@ -66,13 +73,23 @@ def read_canaries(folder: Path) -> CanaryChecks:
 def parse_canaries(text: str, file: Path) -> CanaryCheck:
     """Read one file.
 
-    Raises WorkspaceError as parse_document does, and for a name that is not the run's.
+    Raises WorkspaceError as parse_document does, for a name that is not the run's, and for one
+    that was changed by hand: a vote that is turned would say that the model has not moved.
     """
-    check = parse_document(CanaryCheck, text, file)
+    found = parse_document(_OnFile, text, file)
+    check = CanaryCheck.model_validate(found.model_dump(exclude={"digest"}))
     if check.run_id != file.stem:
         message = f"is of the run {check.run_id!r}, which its name does not say"
         raise WorkspaceError.single(file, None, "run_id", message, "Rename the file.")
+    if found != _on_file(check):
+        remedy = "Take it from git as it was, or ask the canaries again: 'panel canary'."
+        raise WorkspaceError.single(file, None, "digest", "was changed by hand", remedy)
     return check
+
+
+def _on_file(check: CanaryCheck) -> _OnFile:
+    values = check.model_dump()
+    return _OnFile(**values, digest=content_hash(values))
 
 
 def write_check(folder: Path, check: CanaryCheck) -> list[str]:
@@ -81,7 +98,9 @@ def write_check(folder: Path, check: CanaryCheck) -> list[str]:
     Raises UsageError where the folder takes no file.
     """
     refuse_link(folder / CANARIES)
-    written = write_changed(folder / CANARIES, {f"{check.run_id}.json": encode_frozen(check)})
+    written = write_changed(
+        folder / CANARIES, {f"{check.run_id}.json": encode_frozen(_on_file(check))}
+    )
     return [f"{CANARIES}/{name}" for name in written]
 
 
