@@ -19,6 +19,7 @@ from panel.cells.journal import (
 )
 from panel.cells.packed import open_journal, pack, packed, size_of
 from panel.cells.verify import verify
+from panel.errors import JournalError
 
 
 @pytest.fixture
@@ -112,12 +113,34 @@ def test_who_reads_a_journal_while_it_is_compressed_reads_on(file: Path) -> None
     assert [first, *lines] == [*read_lines(file)]
 
 
-def test_of_both_files_the_plain_one_is_read(file: Path) -> None:
+def test_of_both_files_as_a_kill_leaves_them_the_plain_one_is_read_and_then_removed(
+    file: Path,
+) -> None:
     plain = file.read_bytes()
     pack(file)
-    file.write_bytes(plain + b"more\n")
-    assert size_of(file) == len(plain) + 5
-    assert len([*read_lines(file)]) == 401
+    file.write_bytes(plain)
+    assert size_of(file) == len(plain)
+    assert len([*read_lines(file)]) == 400
+    assert pack(file)
+    assert [path.name for path in file.parent.iterdir()] == [packed(file).name]
+
+
+@pytest.mark.parametrize("own", ["plain", "compressed"])
+@pytest.mark.parametrize("longer", [True, False])
+def test_a_journal_that_a_branch_brings_beside_ones_own_is_not_written_over_it(
+    file: Path, own: str, longer: bool
+) -> None:
+    """What was paid for stands in one of the two; where their sizes differ, neither is read."""
+    one, two = file.read_bytes(), file.read_bytes()[::-1] + b"more\n" * longer
+    file.write_bytes(one if own == "compressed" else two)
+    pack(file)
+    before = packed(file).read_bytes()
+    file.write_bytes(two if own == "compressed" else one)
+    assert not pack(file)
+    assert packed(file).read_bytes() == before and file.exists()
+    if longer:
+        with pytest.raises(JournalError, match=r"is there twice.*git log"):
+            find_journals(file.parents[1])
 
 
 def test_a_journal_that_grew_meanwhile_is_left_as_it_is(

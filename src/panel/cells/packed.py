@@ -20,6 +20,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from panel.errors import JournalError
 from panel.workspace.plain_files import sync_folder
 
 ENDING = ".zst"
@@ -48,16 +49,31 @@ def packed(file: Path) -> Path:
 
 
 def size_of(file: Path) -> int | None:
-    """Return the size of a journal in bytes of its lines; None where there is none."""
+    """Return the size of a journal in bytes of its lines; None where there is none.
+
+    Raises JournalError where it is there twice with more lines in one: a branch may have brought
+    it, and what stands in the other one would not count.
+    """
+    plain = compressed = None
     with suppress(FileNotFoundError, NotADirectoryError):
-        return file.stat().st_size
-    with suppress(FileNotFoundError, NotADirectoryError), packed(file).open("rb") as handle:
+        plain = file.stat().st_size
+    with suppress(FileNotFoundError, NotADirectoryError):
+        compressed = _packed_size(packed(file))
+    if None not in (plain, compressed) and plain != compressed:
+        raise JournalError(
+            f"{file} is there twice, compressed as well, and the two differ. One of them may have "
+            "come with a branch ('git log' tells): move that one to another place."
+        )
+    return compressed if plain is None else plain
+
+
+def _packed_size(file: Path) -> int:
+    with file.open("rb") as handle:
         head = handle.read(_HEAD)
-        if head == _head(size := int.from_bytes(head[len(_SKIPPED) :][:8], "little")):
-            return size
-        with open_journal(file) as lines:  # the size itself is damaged
-            return lines.seek(0, os.SEEK_END)
-    return None
+    if head == _head(size := int.from_bytes(head[len(_SKIPPED) :][:8], "little")):
+        return size
+    with io.BufferedReader(_Unpacked(file), _BLOCK) as lines:  # the size itself is damaged
+        return lines.seek(0, os.SEEK_END)
 
 
 def _head(size: int) -> bytes:
@@ -187,9 +203,12 @@ def pack(file: Path) -> bool:
 
     Whoever reads it meanwhile reads on in the file that is open. At any moment one of the two is
     there and whole: the plain one is removed when the other is on disk and has been read back.
-    Raises OSError.
+    A compressed one that is there already and holds other lines is not written over. Raises
+    OSError.
     """
     made = packed(file)
+    if made.exists() and not _same(file, made):
+        return False
     for left in made.parent.glob(f".{made.name}.*"):  # by one that was killed
         left.unlink(missing_ok=True)
     writing = made.with_name(f".{made.name}.{secrets.token_hex(4)}")
