@@ -12,6 +12,7 @@ import pytest
 from panel.cells.cells import Cell, CellKey, Inputs, ModelIdentity, Target, identify
 from panel.cells.plan import REASONS, Asked, Known, make_plan
 from panel.cells.shared import request_sampling
+from panel.errors import UsageError
 from panel.hashing import content_hash
 from panel.workspace.endpoint_settings import Sampling
 from panel.workspace.endpoints import Endpoint
@@ -295,6 +296,15 @@ def test_ten_thousand_tools_are_planned_in_megabytes(space: Space, profile: str)
     plan = make_plan(cells, answered(cells[::2]))
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 8 * count  # KB
     assert (len(plan.pending), plan.reused) == (2 * count, 2 * count)
+
+
+def test_a_plan_of_more_cells_than_fit_into_memory_is_refused(space: Space) -> None:
+    """A table of 4,000 tools and [ci] repeats = 1000 are 67 kB."""
+    workspace, model = load_workspace(space.root), identify(ENDPOINT, None)
+    tools = many_tools(1001)
+    target = Target(workspace.prompts, ENDPOINT, model, tools, workspace.personas)
+    with pytest.raises(UsageError, match=r"are 4,004,000 cells; the most is 4,000,000"):
+        target.lay_out(1000)
 
 
 def test_a_model_is_named_by_endpoint_model_and_the_digests_beginning() -> None:

@@ -9,6 +9,7 @@ from typing import Any
 from panel.cells.answers import Inputs
 from panel.cells.order import Order, Place, arrange, measured
 from panel.cells.shared import Reviewed, Reviewer, Shared
+from panel.errors import UsageError
 from panel.hashing import canonical_json, content_hash, list_hash
 from panel.workspace.endpoints import Endpoint
 from panel.workspace.passages import choices
@@ -39,6 +40,7 @@ Guidance = Mapping[tuple[str, str], str]  # tool, persona → an editor's note
 NO_GUIDANCE: Guidance = {}
 
 
+MOST_CELLS = 4_000_000  # of one plan; they take over a gigabyte
 CellKey = tuple[str, str, int]
 Question = tuple[str, str, str]  # tool, persona, fingerprint
 
@@ -136,9 +138,16 @@ class Target:
     def lay_out(self, repeats: int = 1, first: int = 1) -> list[Cell]:
         """Return all cells in asking order; the repeats begin with ``first``.
 
-        Touches neither network nor store. Raises WorkspaceError where a template fails.
+        Touches neither network nor store. Raises WorkspaceError where a template fails, UsageError
+        for more than MOST_CELLS.
         """
-        counted = range(first, first + repeats)
+        counted, many = range(first, first + repeats), len(self.pairs) * repeats
+        if many > MOST_CELLS:  # a few kilobytes of files can ask for more than fits into memory
+            raise UsageError(
+                f"{len(self.pairs):,} pairs of a tool and a persona, {repeats:,} times each, are "
+                f"{many:,} cells; the most is {MOST_CELLS:,}. Choose some with --tool, --category "
+                "or --persona, or fewer repeats."
+            )
         identity = canonical_json([self.model.endpoint, self.model.model, self.model.digest])
         shared = Shared.of(self.prompts, self.endpoint, identity, counted)
         reviewers = [self._reviewer(persona, shared) for persona in self.personas]
