@@ -13,6 +13,7 @@ import pytest
 
 from panel.ci import github
 from panel.ci.markdown import MARKER, marker
+from panel.ci.pushing import commit_folder
 from tests.support.git_repository import commit, git
 from tests.support.github_api import REPOSITORY, Forge
 from tests.support.github_job import Job, head
@@ -228,6 +229,18 @@ def test_verdicts_that_differ_from_the_commit_are_told(job: Job) -> None:
     assert job.step("changed") == 0 and job.output() == {"changed": "false"}
     (job.root / "verdicts/bellows.json").write_text("{}\n")
     assert job.step("changed") == 0 and job.output() == {"changed": "true"}
+
+
+def test_a_new_verdict_that_the_branch_has_git_ignore_is_told_and_given_back(job: Job) -> None:
+    with (job.root / ".gitignore").open("a") as file:
+        file.write("verdicts/\n")
+    commit(job.root, "ignored")
+    (job.root / "verdicts/new.json").write_text("{}\n")
+    assert job.step("changed") == 0 and job.output() == {"changed": "true"}
+    commit_folder("verdicts", "Freeze", ("panel", "panel@localhost"))
+    assert git(job.root, "show", "--name-only", "--format=", "HEAD").split() == [
+        "verdicts/new.json"
+    ]
 
 
 @pytest.mark.skipif(os.name == "nt", reason="the program that git would start is a shell script")

@@ -163,7 +163,8 @@ def asked(code: str, file: str) -> None:
 
 def changed() -> None:
     """Write whether verdicts/ differs from the commit that was checked out."""
-    _output("changed", str(git("status", "--porcelain", "--", FOLDER) != "").lower())
+    asked = ("status", "--porcelain", "--ignored")  # by a .gitignore of the branch, perhaps
+    _output("changed", str(git(*asked, "--", FOLDER) != "").lower())
 
 
 def comment(number: str, file: str) -> None:

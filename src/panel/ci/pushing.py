@@ -43,7 +43,7 @@ def git(*words: str, may_fail: bool = False, added: Mapping[str, str] | None = N
 
 def commit_folder(folder: str, message: str, who: Identity) -> None:
     """Commit what a folder holds now, and nothing else that is changed or staged."""
-    git("add", "--all", "--", folder)
+    git("add", "--all", "--force", "--", folder)  # whatever a .gitignore of the branch says
     git("commit", "--quiet", "-m", message, "--", folder, added=_names(who))
 
 
