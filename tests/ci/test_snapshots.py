@@ -293,6 +293,21 @@ def test_where_git_refuses_a_diff_gives_its_reason_and_folders_are_sides_still(
     assert words(both(versioned, folder, folder)[0]) == words(both(versioned, folder, folder)[1])
 
 
+@pytest.mark.parametrize("linked", [FOLDER, f"{FOLDER}/anvil.json"])
+def test_a_revision_in_which_verdicts_were_a_link_is_not_compared_with(
+    versioned: Space, linked: str
+) -> None:
+    """Each verdict would be a new one, and no gate shut for it."""
+    place = versioned.root / linked
+    kept = place.rename(versioned.root / "elsewhere")
+    place.symlink_to(kept)
+    commit(versioned.root, "a link")
+    place.unlink()
+    kept.rename(place)
+    with pytest.raises(UsageError, match=f"'{linked}' of .* is a link or another repository"):
+        both(versioned, "HEAD")
+
+
 def test_frozen_verdicts_with_the_marks_of_a_merge_name_their_file(versioned: Space) -> None:
     file = versioned.root / FOLDER / "anvil.json"
     file.write_text("<<<<<<< HEAD\n" + file.read_text())

@@ -316,6 +316,27 @@ def test_a_folder_is_no_link_to_the_workspace_whatever_that_is_called(
     assert told.code == 2 and "tools: is a link" in told.err
 
 
+def test_verdicts_are_behind_no_link_where_git_would_see_none_change(
+    ran: Space, panel: Panel
+) -> None:
+    """The gates compare what git holds of a revision with the files as they are now."""
+    (ran.root.parent / ".git").mkdir()
+    assert panel("freeze", cwd=ran.root).code == 0
+    (ran.root / "verdicts" / "old").mkdir()
+    file = next((ran.root / "verdicts").glob("*.json"))
+    moved = file.rename(file.parent / "old" / file.name)
+    file.symlink_to(f"old/{file.name}")
+    for command in (("check", "--frozen"), ("diff", "verdicts"), ("freeze",)):
+        told = panel(*command, cwd=ran.root)
+        assert told.code == 2 and f"{file.name}: is a link" in told.err, command
+    file.unlink()
+    moved.rename(file)
+    shutil.move(ran.root / "verdicts", ran.root.parent / "verdicts")
+    (ran.root / "verdicts").symlink_to("../verdicts")
+    told = panel("check", cwd=ran.root)
+    assert told.code == 2 and "verdicts: is a link" in told.err
+
+
 def test_a_folder_may_be_a_link_to_its_like_in_the_same_repository(
     ran: Space, panel: Panel
 ) -> None:

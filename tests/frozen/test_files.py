@@ -278,6 +278,14 @@ def test_the_marks_of_a_merge_are_named_with_their_line_and_what_to_do(
     assert "--ours" in found.remedy and "'panel freeze'" in found.remedy
 
 
+def test_two_files_whose_names_are_one_but_for_their_encoding_are_refused(tmp_path: Path) -> None:
+    """The later one would take the place of the other, which nobody could read or write again."""
+    for name in ("caf\u00e9", "cafe\u0301"):
+        (tmp_path / f"{name}.json").write_text(encode_frozen(a_tool("café")))
+    with pytest.raises(WorkspaceError, match="is a second file of the name 'café'"):
+        read_frozen(tmp_path)
+
+
 def test_a_take_that_quotes_merge_marks_is_no_merge() -> None:
     quoting = an_answer(beats={"one": "<<<<<<< HEAD\n=======\n>>>>>>> branch"})
     tool = a_tool(builder=a_verdict(quoting))

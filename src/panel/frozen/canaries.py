@@ -21,7 +21,7 @@ from panel.hashing import content_hash
 from panel.stats import ShipOrSkip
 from panel.store.canaries import CanaryAnswer, canary_answers
 from panel.store.connection import Connection
-from panel.workspace.plain_files import refuse_link
+from panel.workspace.plain_files import refuse_link, refuse_odd
 
 CANARIES = "_canaries"  # a slug has no underscore, so no tool can be called so
 
@@ -67,6 +67,7 @@ def read_canaries(folder: Path) -> CanaryChecks:
     Raises WorkspaceError with the problems of all files, or for a folder that is elsewhere.
     """
     refuse_link(folder / CANARIES)
+    refuse_odd(folder / CANARIES)
     return read_each(sorted((folder / CANARIES).glob("*.json")), parse_canaries)
 
 

@@ -24,7 +24,7 @@ from panel.text import clean_text, composed
 from panel.workspace.documents import Lines, json_lines, parse_yaml, twice
 from panel.workspace.mistakes import shown
 from panel.workspace.personas import is_persona_id
-from panel.workspace.plain_files import decode_text, read_bytes, read_text, write_fresh
+from panel.workspace.plain_files import decode_text, read_bytes, read_text, refuse_odd, write_fresh
 from panel.workspace.tools import is_slug
 from panel.workspace.validation import validate
 
@@ -219,18 +219,27 @@ def _no_unicode(value: Any, path: str = "") -> Iterator[str]:
 def read_frozen(folder: Path) -> Frozen:
     """Read every file of a ``verdicts`` folder by slug; empty where there is no folder.
 
-    Raises WorkspaceError with the problems of all files.
+    Raises WorkspaceError with the problems of all files, and for a link: git knows what a link is,
+    and not what is behind it, so that a comparison would see nothing change.
     """
+    refuse_odd(folder)
     return read_each(frozen_files(folder), parse_frozen)
 
 
 def read_each(files: Iterable[Path], parse: Callable[[str, Path], T]) -> dict[str, T]:
-    """Read files by their names without ending; raises WorkspaceError with all problems."""
+    """Read files by their names without ending; raises WorkspaceError with all problems.
+
+    Two names that differ in nothing but how a letter is encoded are one name.
+    """
     found: dict[str, T] = {}
     problems: list[Problem] = []
     for file in files:
+        name = composed(file.stem)
         try:
-            found[composed(file.stem)] = parse(read_document(file), file)
+            if name in found:
+                what = (f"is a second file of the name {name!r}", "Remove one of the two.")
+                raise WorkspaceError.single(file, None, "", *what)
+            found[name] = parse(read_document(file), file)
         except WorkspaceError as error:
             problems += error.problems
     if problems:

@@ -14,7 +14,8 @@ from pathlib import Path
 from panel.errors import UsageError
 from panel.workspace.plain_files import home_of
 
-FOLDERS = ("personas", "prompts", "tools", "verdicts")
+VERDICTS = "verdicts"
+FOLDERS = ("personas", "prompts", "tools", VERDICTS)
 PARTS = ("panel.toml", *FOLDERS)
 
 
@@ -89,7 +90,7 @@ def changed_files(root: Path, base: str, head: str | None) -> list[tuple[str, in
     files count 0 lines; line ends do not count. Raises UsageError as workspace_at does.
     """
     revisions = [commit_at(root, revision) for revision in (base, head) if revision is not None]
-    inputs = [part for part in PARTS if part != "verdicts"]
+    inputs = [part for part in PARTS if part != VERDICTS]
     asked = (
         "diff", "--numstat", "-z", "--no-renames", "--no-ext-diff", "--no-textconv",
         "--ignore-cr-at-eol", "--relative", *revisions, "--", *inputs,

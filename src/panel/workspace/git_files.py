@@ -16,6 +16,7 @@ from panel.errors import UsageError, WorkspaceError
 from panel.workspace.git import PARTS, commit_at, run_git, said, words
 from panel.workspace.plain_files import LARGEST, read_bytes
 
+Files = dict[str, str]
 _PLAIN_FILES = (b"100644", b"100755")
 MOST_BYTES = 4 * 1024**3  # of all files of a revision, which are written to a temporary folder
 MOST_FILES = 200_000
@@ -44,21 +45,30 @@ def _write_blobs(root: Path, commit: str, target: Path) -> None:
             file.write_bytes(content)
 
 
-def _listed(root: Path, commit: str, parts: Sequence[str]) -> dict[str, str]:
-    """Return the id of each plain file's content below these paths, by the file's path."""
+def _listed(root: Path, commit: str, parts: Sequence[str], all_plain: bool = False) -> Files:
+    """Return the id of each plain file's content below these paths, by the file's path.
+
+    all_plain: raise UsageError where anything else is there, such as a link or a repository.
+    """
     listed = run_git(root, "ls-tree", "-r", "-z", commit, "--", *parts, most=LARGEST)
     if listed.returncode:
         raise UsageError(f"git cannot list {commit}: {said(listed)}.")
     if len(listed.stdout) > LARGEST or listed.stdout.count(b"\0") > MOST_FILES:
         most = f"{MOST_FILES:,} files below {', '.join(parts)}, or very long names"
         raise UsageError(f"{commit} has more than {most}. Name another revision.")
-    files = {}
+    files: Files = {}
     for entry in listed.stdout.split(b"\0"):
         if entry:
             kinds, name = entry.split(b"\t", 1)
             mode, _kind, blob = kinds.split()
+            path = name.decode("utf-8", "surrogateescape")
             if mode in _PLAIN_FILES:  # no links: they may lead anywhere
-                files[name.decode("utf-8", "surrogateescape")] = blob.decode()
+                files[path] = blob.decode()
+            elif all_plain:
+                raise UsageError(
+                    f"{path!r} of {commit} is a link or another repository, so what was in it is "
+                    "not known. Name a revision before that."
+                )
     return files
 
 
@@ -124,11 +134,12 @@ def changed_contents(
     """Return what each .json of ``part`` of the workspace was at a commit, by the file's name.
 
     None: the same as in ``folder``, byte for byte; only the others are read from git. Files in
-    folders further down are left out. Raises UsageError as workspace_at does.
+    folders further down are left out. Raises UsageError as workspace_at does, and for a link, which
+    the files as they are now would be compared with nothing for.
     """
     there = {
         path.rpartition("/")[2]: blob
-        for path, blob in _listed(root, commit, [part]).items()
+        for path, blob in _listed(root, commit, [part], all_plain=True).items()
         if path.rpartition("/")[0] == part and PurePosixPath(path).suffix == ".json"
     }
     same = {name for name, blob in there.items() if folder and _has_id(folder / name, blob)}

@@ -12,7 +12,7 @@ from panel.errors import Problem, UsageError, WorkspaceError
 from panel.text import composed, counted, letters
 from panel.workspace.editorial import FOLDER as EDITORIAL
 from panel.workspace.editorial import KINDS, EditorialFiles, load_editorial
-from panel.workspace.git import FOLDERS
+from panel.workspace.git import FOLDERS, VERDICTS
 from panel.workspace.media import FOLDER as MEDIA
 from panel.workspace.personas import Persona, choose_personas, load_personas
 from panel.workspace.plain_files import refuse_astray
@@ -124,6 +124,12 @@ def refuse_parts_of_others(root: Path) -> None:
     for folder in (*FOLDERS, EDITORIAL, MEDIA, *(f"{EDITORIAL}/{kind}" for kind in KINDS)):
         try:
             refuse_astray(root, root / folder)
+            if folder == VERDICTS and (root / folder).is_symlink():
+                what = (
+                    "is a link, behind which git sees no change",
+                    "Put the folder itself there.",
+                )
+                raise WorkspaceError.single(root / folder, None, "", *what)
         except WorkspaceError as error:
             problems += error.problems
     if problems:
