@@ -85,7 +85,21 @@ CUT_OUT = [
     *((f"Takes 10{sign}{HOURS}.", HOURS) for sign in ("⁄", "/", ":", "-", "–", "\\*", ".\u200b")),
     ("It costs $.99 a month for a team.", "99 a month for a team"),
     *((f"Costs 1{sign}{FRANCS}.", FRANCS) for sign in (" ", "\u202f", "\u00a0", "·", ",\n", "_")),
+    *(
+        (f"Costs 1{blank}{FRANCS}.", FRANCS)
+        for blank in "\u2002\u2003\u2008\u200a\u205f\u3000\u066c"
+    ),
+    *((f"Costs 1{blank}{FRANCS}.", FRANCS) for blank in ("&hairsp;", "  ", "\n  ")),
+    *((f"Costs {sign}{FRANCS}.", FRANCS) for sign in ("-$ ", "₿", "¢ ", "10^", "3×", "7'")),
+    ("It costs 500 € a month.", "It costs 500"),
     ("Costs 1 500 000 francs for a team.", "000 francs for a team"),
+    *((f"- {sign} SOC 2 certified", "SOC 2 certified") for sign in ("❌", "**✗**", "☒", "[ ]")),
+    *((f"It is: {sign} SOC 2 certified", "SOC 2 certified") for sign in ("✘", "[ ]")),
+    *(
+        (f"SOC 2 certified{no}", "SOC 2 certified")
+        for no in (": no", " – **No**.", " = false", ": ❌")
+    ),
+    *((f"| | Tee |\n|---|---|\n| SSO login | {no} |", "SSO login") for no in ("❌", "no", "✗ ")),
     *((f"It costs us 1{sign}500 francs.", "It costs us 1") for sign in (" ", ", ", "\u202f", "·")),
     *((f"It grew by 5{sign} in a year.", "It grew by 5") for sign in ("%", " %", "+", "–10", "⁄8")),
     *((f"It {no} {STORE}.", STORE) for no in ("don′t", "doesn‛t", "don`t", "don´t", "doesnt")),
@@ -115,6 +129,12 @@ def test_a_quote_cut_out_of_a_number_or_behind_a_denial_is_altered(
 
 
 SHOWN = [
+    ("Free tier: no card is needed.", "Free tier"),
+    ("SOC 2 certified: no.", "SOC 2 certified: no"),
+    ("- [x] SOC 2 certified", "SOC 2 certified"),
+    ("- ❌ SSO\n- SOC 2 certified", "SOC 2 certified"),
+    ("| SSO login | ✅ |\n|---|---|", "SSO login"),
+    ("Seats (10) 100 dollars a month.", "100 dollars a month"),
     ("It costs $.99 a month for a team.", "$.99 a month for a team"),
     ("Takes .5 seconds on a laptop.", ".5 seconds on a laptop"),
     ("Takes <5 seconds on a laptop.", "<5 seconds on a laptop"),

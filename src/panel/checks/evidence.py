@@ -19,7 +19,7 @@ from panel.checks.shown import ShownSource, shown_source
 from panel.checks.source import ById
 from panel.checks.wordings import differs, kept
 from panel.workspace.passages import picked
-from panel.workspace.reading import SENTENCE_END, Reading, page_reading, quoted, torn
+from panel.workspace.reading import ANSWERED_NO, SENTENCE_END, Reading, page_reading, quoted, torn
 from panel.workspace.tools import Tool
 
 CLOSE = 85.0  # percent of letters in common that make two passages the same one
@@ -37,9 +37,10 @@ _DENIED = re.compile(r"\b(?:not?|non|never|none|nor|without|cannot|hardly|\w+n't
 # What of a sentence before a quote may deny it, or say nothing.
 _DENIES = re.compile(
     r"\b(?:not?|nor|non|never|neither|without|cannot)\b|n\Wt\b|\b(?:do|does|did|is|are|ca|wo)nt\b"
-    r"|[^\x00-\x7f–—“”’…•€£]|[*~\\<]|(?:^|\0)\W+$"
+    r"|[^\x00-\x7f–—“”’…•€£]|[*~\\<]|\[ \]|(?:^|\0)\W+$"
 )
-_HINTS = ("no", "ne", "nt ", "n't", "n`t", "without", *"*~\\<\0")  # one of these is in all of that
+# One of these is in all of that.
+_HINTS = ("no", "ne", "nt ", "n't", "n`t", "without", "[ ]", *"*~\\<\0")
 _BLANK, _STOPS = ("", " "), ".,;:!?"
 _LABELS = "Name|Tagline|Category|Entry price|Plan|Released"
 _LINES = re.compile(rf"[\n;|]|[.,]? (?=(?:{_LABELS}): )")
@@ -145,7 +146,9 @@ def _letter_for_letter(quote: str, line: str) -> bool:
     whole_words = before[-1:] in _BLANK and (
         after[:1] in _BLANK or (after[0] in _STOPS and after[1:2] in _BLANK)
     )
-    return whole_words and not _may_deny(before) and not torn(before, quote, after)
+    if not whole_words or _may_deny(before) or ANSWERED_NO.match(after):
+        return False
+    return not torn(before, quote, after)
 
 
 def _may_deny(before: str) -> bool:
@@ -178,7 +181,7 @@ def _as_shown(stands: list[_Stand], exact: bool, altered: bool) -> FoundQuote:
 def _cut_out(stands: list[_Stand]) -> bool:
     """Whether a quote is cut so that it says something else: out of a number, or without a "not".
 
-    Such a "not" stands before its first word, or where it has an ellipsis.
+    Such a "not" stands before its first word, or where it has an ellipsis; or a "no" behind it.
     """
     reading = stands[0].reading
     if any(reading.torn(stand.first, stand.last) for stand in stands):
@@ -186,7 +189,7 @@ def _cut_out(stands: list[_Stand]) -> bool:
     gaps = [reading.gap(one.last, two.first) for one, two in itertools.pairwise(stands)]
     if any(_DENIED.search(folded(gap).text) and not SENTENCE_END.search(gap) for gap in gaps):
         return True
-    return reading.denied(stands[0].first)
+    return reading.denied(stands[0].first) or reading.answered_no(stands[-1].last)
 
 
 def _with_its_no(stands: list[_Stand]) -> list[_Stand]:

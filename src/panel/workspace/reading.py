@@ -40,6 +40,14 @@ _DENIED = re.compile(
     rf"|{_NOT}[,(](?!(?:and|but|so(?! far)|or|if|it|you|we|they)\b)"
     r"(?:[^ ,(|.]+ ){0,4}[^ ,(|.]+[,(])$"
 )
+# Signs that deny what stands behind them, or in the cell before.
+_CROSS = r"(?:[❌❎✗✘✖☒🚫⛔🗙]\ufe0f?|\[ \])"
+_CROSSED = re.compile(rf"{_CROSS}[\s*_~]*$")
+ANSWERED_NO = re.compile(
+    rf"[\s*_]*[:|=→–—\t-]+[\s*_]*(?:{_CROSS}|(?:no|none|not|never|nein|non|false)\b)"
+    r"[\s*_]*(?:[.,;|)]|\n|$)",
+    re.I,
+)
 _NO = re.compile(rf"\b(?:{_NOT}|no|nor|neither|without)\b")
 _ASIDE = 7  # words before a quote that are searched for a "not"
 _APART = re.compile(r"[|\t]|\n\s*\n|\n\s*[-*+•]\s")  # cells, paragraphs, items
@@ -48,11 +56,12 @@ _CLAUSE = re.compile(r"[,;:—–―…/]|(?<!\S)-+(?!\S)")
 _ALIKE = str.maketrans({"`": "'"} | dict.fromkeys("øоοօ", "o") | {"е": "e", "т": "t", "ո": "n"})
 # A cut (NUL) between a number and a sign or figures that belong to it.
 _DASHES = "‐‑‒–—―−﹣－-"
-_JOIN = "[.,:/⁄∕·⋅∙•'’′_‐‑‒–−﹣－-]"
-_BLANK = ",?[ \u00a0\u2007\u2009\u202f\n]"
+_JOIN = r"(?:_|[^\w\s|()\[\]{};!?\"“”„«»&])"  # whatever stands right between two figures
+_MONEY = "$¢-¥֏؋฿៛₠-⃀﷼﹩＄￠￡￥￦"
+_BLANK = r",?\s{1,4}"
 _TORN = re.compile(
-    rf"(?:(?<![\w.])[.,]|(?<!\w)[{_DASHES}]|(?:[±≥≤≠≈<]|(?<![=-])>)=?\s?|[+×$€£¥₹])\0\d"
-    rf"|\d{_JOIN}?\0{_JOIN}?\d|\d\0(?:\s?[%‰]|[+€£¥₹°])"
+    rf"(?:(?<![\w.])[.,]|(?<!\w)[{_DASHES}]|(?:[±≥≤≠≈<]|(?<![=-])>)=?\s?|[+×]|[{_MONEY}]\s?)\0\d"
+    rf"|\d{_JOIN}?\0{_JOIN}?\d|\d\0(?:\s?[%‰]|[+°]|\s?[{_MONEY}](?!\s?\d))"
     rf"|(?<![\w.,])\d{{1,3}}(?:{_BLANK}\0|,?\0{_BLANK})\d{{3}}(?!\d)"
 )
 _DIGIT = re.compile(r"\d")
@@ -177,12 +186,20 @@ class Reading:
         return self.plain[self.spots[last - 1][1] : self.spots[first][0]]
 
     def denied(self, word: int) -> bool:
-        """Whether a "not" or a "no" of its sentence stands right before a word."""
+        """Whether a "not", a "no" or a cross stands right before a word, in its sentence."""
+        start = self.spots[word][0]
+        if _CROSSED.search(self.plain[max(0, start - _FAR) : start]):
+            return True
         before = range(max(0, word - _ASIDE), word)
         if not _NO.search(" ".join(self.words[before.start : word]).translate(_ALIKE)):
             return False  # as for most
         told = (self.words[at] + _mark(self.gap(at + 1, at + 1)) for at in before)
         return _DENIED.search("".join(told).translate(_ALIKE)) is not None
+
+    def answered_no(self, last: int) -> bool:
+        """Whether the words before the one at ``last`` are followed by a "no" of their own."""
+        end = self.spots[last - 1][1]
+        return ANSWERED_NO.match(self.plain[end : end + _FAR]) is not None
 
     def torn(self, first: int, last: int) -> bool:
         """Whether the words from ``first`` to the one before ``last`` are cut out of a number.
