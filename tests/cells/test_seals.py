@@ -55,6 +55,14 @@ def test_a_journal_as_it_was_written_has_no_fault_and_no_seal_among_its_fields(
     assert len({line.seal for line in read(file)}) == 9
 
 
+def test_reading_on_in_the_middle_of_a_long_line_reads_the_lines_behind_it(tmp_path: Path) -> None:
+    """As happens to a journal that was replaced by another one."""
+    file = written(tmp_path, texts=["x" * 200_000 for _number in NUMBERS])
+    first, second = (len(line) for line in raw(file)[:2])
+    found = read(file, first + second - 50_000)
+    assert [line.fields and line.fields["n"] for line in found] == [None, *NUMBERS[2:]]
+
+
 def test_each_line_says_its_number_and_the_seal_of_the_line_before(tmp_path: Path) -> None:
     lines = [json.loads(line) for line in raw(written(tmp_path))]
     assert [line["line"] for line in lines] == list(range(1, 10))

@@ -147,7 +147,7 @@ def _lines_before(handle: BinaryIO, end: int) -> Iterator[bytes]:
         start = max(0, end - size)
         handle.seek(start)
         pieces = (handle.read(end - start) + rest).split(b"\n")[:-1]
-        if start:
+        if start and pieces:  # none where ``end`` is in the middle of a long line
             rest = pieces.pop(0) + b"\n"
         yield from (piece + b"\n" for piece in reversed(pieces))
         end, size = start, 2 * size
