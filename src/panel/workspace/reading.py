@@ -42,10 +42,10 @@ _DENIED = re.compile(
 )
 # Signs that deny what stands behind them, or in the cell before.
 _CROSS = r"(?:[❌❎✗✘✖☒🚫⛔🗙]\ufe0f?|\[ \])"
-_CROSSED = re.compile(rf"{_CROSS}[\s*_~]*$")
+_CROSSED = re.compile(rf"{_CROSS}[\s*_~]{{0,9}}$")
 ANSWERED_NO = re.compile(
-    rf"[\s*_]*[:|=→–—\t-]+[\s*_]*(?:{_CROSS}|(?:no|none|not|never|nein|non|false)\b)"
-    r"[\s*_]*(?:[.,;|)]|\n|$)",
+    rf"[\s*_]{{0,9}}[:|=→–—-]{{1,3}}[\s*_]{{0,9}}(?:{_CROSS}|(?:no|none|not|never|nein|non|false)\b)"
+    r"[\s*_]{0,9}(?:[.,;|)]|\n|$)",
     re.I,
 )
 _NO = re.compile(rf"\b(?:{_NOT}|no|nor|neither|without)\b")
