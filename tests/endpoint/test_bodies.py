@@ -54,6 +54,12 @@ def test_what_cannot_be_stored_becomes_the_replacement_character() -> None:
     assert read_body(b'{"a": "\xff\xfe"}') == {"a": "\ufffd\ufffd"}
 
 
+@pytest.mark.parametrize("digits", [20, 400, 6000])
+def test_a_whole_number_too_long_to_reckon_with_is_a_float(digits: int) -> None:
+    long = "9" * digits
+    assert read_body(f'{{"a": {long}, "b": 0.{long}}}'.encode()) == {"a": float(long), "b": 1.0}
+
+
 @pytest.mark.parametrize(
     "body",
     [

@@ -90,11 +90,17 @@ def decoded(body: bytes) -> str:
     return body.decode(json.detect_encoding(body), "replace")
 
 
+# Of a whole number; read_text makes a float of one, since nothing can be reckoned with it.
+_LONG_NUMBER = re.compile(rb"(?<![.\d])\d{20}")
+
+
 def read_body(body: bytes) -> Any:
     """Return a body's JSON value, an event stream as the one answer it adds up to; else None."""
     try:
-        value = from_json(body, allow_inf_nan=True)
+        value = None if _LONG_NUMBER.search(body) else from_json(body, allow_inf_nan=True)
     except ValueError:
+        value = None
+    if value is None:
         value = read_text(decoded(body))
     if value is None or is_chunk(value):
         text = decoded(body)

@@ -147,16 +147,19 @@ def _duration(text: str) -> float:
 
 
 def _until(text: str, now: float) -> float | None:
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
+    moment = _moment(text)
+    return None if moment is None else moment - now
+
+
+def _moment(text: str) -> float | None:
+    """Return the Unix time of a date, an ISO or an HTTP one; None for what no clock can show."""
+    for read in (datetime.fromisoformat, parsedate_to_datetime):
         try:
-            moment = parsedate_to_datetime(text)
-        except (ValueError, TypeError, IndexError):
-            return None
-    if moment.tzinfo is None:
-        moment = moment.replace(tzinfo=UTC)
-    return moment.timestamp() - now
+            moment = read(text)
+            return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+        except (ValueError, TypeError, IndexError, OverflowError):
+            continue
+    return None
 
 
 def _milliseconds(text: str) -> float | None:
@@ -166,10 +169,8 @@ def _milliseconds(text: str) -> float | None:
 
 def _server_time(answer: RawResponse) -> float:
     """Return the Unix time of the answer by the server's clock, else by this machine's."""
-    try:
-        return parsedate_to_datetime(answer.headers.get("date", "")).timestamp()
-    except (ValueError, TypeError, IndexError, OverflowError):
-        return time.time()
+    told = _moment(answer.headers.get("date", ""))
+    return time.time() if told is None else told
 
 
 def _told(headers: Mapping[str, str], now: float) -> float | None:
