@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import time
 from typing import Any
 
 import pytest
 
+from panel.endpoint.event_stream import MOST_LINES
 from panel.endpoint.faults import classify_fault
 from panel.endpoint.replies import Reply, read_reply
 from panel.endpoint.responses import RawResponse
@@ -95,6 +97,56 @@ def test_thoughts_calls_and_refusals_are_put_together_where_they_belong() -> Non
     assert (read(stream(*thought)).text, read(stream(*thought)).degraded) == ("hm", True)
     refused = read(stream(chunk(refusal="I can"), chunk(refusal="not."), chunk("stop")))
     assert refused.refusal == "I cannot."
+
+
+ARGUMENTS = '{"verdict": "ship"}'
+
+
+@pytest.mark.parametrize(
+    "deltas",
+    [
+        [{"function_call": ""}, {"function_call": {"name": "f", "arguments": ARGUMENTS}}],
+        [{"function_call": []}, {"function_call": {"arguments": ARGUMENTS}}, {"function_call": 1}],
+        [{"function_call": {"arguments": each}} for each in ("", {"verdict": "ship"}, "")],
+        [{"tool_calls": ""}, {"tool_calls": {"function": {"arguments": ARGUMENTS}}}],
+        [{"tool_calls": [{"id": 1, "function": "f"}]}, {"tool_calls": [{"arguments": ARGUMENTS}]}],
+        [{"content": ""}, {"content": {"verdict": "ship"}}, {"content": ""}],
+        [{"content": {"type": "text", "text": ARGUMENTS[:9]}}, {"content": ARGUMENTS[9:]}],
+        [{"content": {"text": ARGUMENTS[:9]}}, {"content": {"text": ARGUMENTS[9:]}}],
+        [{"content": ARGUMENTS, "refusal": "none"}, {"refusal": False}, {"refusal": "none"}],
+        [{"content": False}, {"content": ARGUMENTS}, {"content": None}],
+        [{"content": "", "reasoning": {}}, {"reasoning": [], "content": ARGUMENTS}],
+    ],
+    ids=range(11),
+)  # fmt: skip
+def test_a_field_may_change_its_type_from_chunk_to_chunk(deltas: list[dict[str, Any]]) -> None:
+    reply = read(stream(*(chunk(**delta) for delta in deltas), chunk("stop")))
+    assert (json.loads(reply.text), reply.refusal) == ({"verdict": "ship"}, None)
+
+
+def test_a_token_of_digits_that_came_without_quotes_is_text_like_the_others() -> None:
+    reply = read(
+        stream(chunk(content="confidence "), chunk(content=7), chunk(content="0"), chunk("stop"))
+    )
+    assert reply.text == "confidence 70"
+
+
+@pytest.mark.slow
+def test_the_work_of_reading_a_stream_grows_in_line_with_its_length() -> None:
+    pieces = f"data: {json.dumps(chunk(content='word ' * 40))}\n\n" * 60_000
+    before = time.process_time()
+    reply = read(pieces + stream(chunk("stop")))
+    assert time.process_time() - before < 10  # of the processor: 1.5 s, and 40 s where it squares
+    assert reply.text == "word " * 2_400_000
+
+
+def test_what_lies_behind_the_most_lines_of_a_stream_is_not_read() -> None:
+    before = ": alive\n" * MOST_LINES
+    assert answered(before + stream(*PIECES, chunk("stop"))).completion() is None
+
+
+def test_the_word_null_is_no_finish() -> None:
+    assert "ended before" in failed(stream(*PIECES[:2], chunk("null"), done=False))
 
 
 def test_calls_without_an_index_are_told_apart_by_their_ids() -> None:

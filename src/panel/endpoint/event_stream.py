@@ -11,10 +11,14 @@ from typing import Any
 
 ENDED = "the event stream ended before its reply did"
 DONE = "[DONE]"
+MOST_LINES = 500_000  # of a stream; a token has two
 _LINE_END = re.compile(r"\r\n|\n|\r")
 _COPIED = ("id", "created", "model", "system_fingerprint", "usage")
 _CHOICE = ("finish_reason", "native_finish_reason")
+# What some servers write where there is nothing to say, once or in every chunk.
+NOTHING = re.compile(r"\W*+(?:(?:none|null|nil|undefined|n\W?a|false)\W*+)*+", re.I)
 Event = dict[str, Any]
+Pieces = dict[str, list[Any]]  # of each field of a message, in the order of the chunks
 
 
 def looks_like_events(text: str) -> bool:
@@ -35,10 +39,11 @@ def is_chunk(value: Any) -> bool:
 def events_of(text: str, read: Callable[[str], Any]) -> Iterator[Event | str]:
     """Yield the objects of a stream's events, up to DONE; other text as it is.
 
-    read: reads a text as JSON. Lines that are JSON without a field are events, too.
+    read: reads a text as JSON. Lines that are JSON without a field are events, too. What lies
+    behind MOST_LINES is not read.
     """
     name, data = "", list[str]()
-    for line in (*_LINE_END.split(text.lstrip("\ufeff")), ""):
+    for line in (*_LINE_END.split(text.lstrip("\ufeff"), MOST_LINES)[:MOST_LINES], ""):
         field, _, value = line.partition(":")
         if line.lstrip().startswith("{"):
             data.append(line)
@@ -59,7 +64,8 @@ def _objects(data: list[str], read: Callable[[str], Any]) -> Iterator[Event | st
 
     Its lines are one text, but some servers forget the blank line between two events.
     """
-    each = [(line.strip(), read(line)) for line in data if line.strip()]
+    lines = [line.strip() for line in data if line.strip()]
+    each = [(line, read(line) if "{" in line else None) for line in lines]
     whole = read("\n".join(data)) if each and each[0][1] is None else None
     if isinstance(whole, dict):
         each = [("", whole)]
@@ -85,7 +91,7 @@ def joined(events: Iterable[Event | str]) -> Event:
     """
     body: Event = {}
     choice: Event = {}
-    message: Event = {}
+    pieces: Pieces = {}
     whole: Event = {}
     text, done = "", False
     for event in events:
@@ -100,18 +106,23 @@ def joined(events: Iterable[Event | str]) -> Event:
             body |= {name: event[name] for name in _COPIED if event.get(name) is not None}
             for part in _choices(event):
                 text = ""
-                choice |= {name: part[name] for name in _CHOICE if part.get(name) is not None}
+                choice |= {name: part[name] for name in _CHOICE if _says(part.get(name))}
                 _add_logprobs(choice, part.get("logprobs"))
                 if isinstance(part.get("delta"), dict):
-                    _add(message, part["delta"])
+                    for name, value in part["delta"].items():
+                        pieces.setdefault(name, []).append(value)
                 elif isinstance(part.get("message"), dict):
                     whole = part["message"]
-    if "tool_calls" in message:
-        message["tool_calls"] = list(message["tool_calls"].values())
-    message = message or whole
+    pieces.pop("role", None)
+    message = {name: _together(name, listed) for name, listed in pieces.items()}
+    message = message if any(message.values()) else whole or message
     if not _finished(choice) and not (done and any(message.values())):
         return {"error": {"message": f"{ENDED}: {text}" if text else ENDED}}
     return {**body, "choices": [{"index": 0, "message": message, **choice}]}
+
+
+def _says(value: Any) -> bool:
+    return value is not None and not (isinstance(value, str) and NOTHING.fullmatch(value))
 
 
 def _finished(choice: Event) -> bool:
@@ -125,24 +136,6 @@ def _choices(event: Event) -> Iterator[Event]:
             yield choice
 
 
-def _add(message: Event, delta: Event) -> None:
-    for name, value in delta.items():
-        if name == "tool_calls":
-            for place, call in enumerate(value if isinstance(value, list) else ()):
-                if isinstance(call, dict):
-                    _add_call(message.setdefault(name, {}), call, place)
-        elif name == "function_call" and isinstance(value, dict):
-            _add_function(message.setdefault(name, {}), value)
-        elif name == "role" or value is None:
-            continue
-        elif isinstance(value, list) or isinstance(message.get(name), list):
-            message[name] = _as_parts(message.get(name)) + _as_parts(value)
-        elif isinstance(value, str):
-            message[name] = f"{message.get(name, '')}{value}"
-        else:
-            message[name] = value
-
-
 def _add_logprobs(choice: Event, logprobs: Any) -> None:
     """Add a chunk's lists of probabilities to those of the chunks before."""
     for name, listed in logprobs.items() if isinstance(logprobs, dict) else ():
@@ -150,32 +143,65 @@ def _add_logprobs(choice: Event, logprobs: Any) -> None:
             choice.setdefault("logprobs", {}).setdefault(name, []).extend(listed)
 
 
-def _as_parts(value: Any) -> list[Any]:
-    if isinstance(value, list):
-        return value
-    return [{"type": "text", "text": value}] if value else []
+def _together(name: str, pieces: list[Any]) -> Any:
+    """Put a field together from its pieces, each of which may have any type."""
+    if name == "tool_calls":
+        return _calls(pieces)
+    if name == "function_call":
+        return _function(pieces)
+    if not any(isinstance(piece, dict | list) for piece in pieces):
+        return _text(pieces)
+    said = [piece for piece in pieces if _text([piece]) or isinstance(piece, dict | list)]
+    return said[0] if len(said) == 1 else [part for piece in said for part in _as_parts(piece)]
 
 
-def _add_call(calls: dict[Any, Event], call: Event, place: int) -> None:
-    """Add a piece of a call. Its index says of which; without one, a new id begins a new call."""
-    index, id_ = call.get("index"), call.get("id")
-    if not isinstance(index, int):
-        same = [key for key, other in calls.items() if id_ and other.get("id") == id_]
-        index = (same or [len(calls) if id_ else max(calls, default=place)])[0]
-    known = calls.setdefault(index, {"type": "function", "function": {}})
-    if id_:
-        known["id"] = id_
-    if isinstance(call.get("function"), dict):
-        _add_function(known["function"], call["function"])
+def _text(pieces: list[Any]) -> str:
+    """Join pieces of text. A number among them is a token of digits that came without quotes."""
+    return "".join(
+        piece if isinstance(piece, str) else str(piece)
+        for piece in pieces
+        if isinstance(piece, str | int | float) and not isinstance(piece, bool)
+    )
 
 
-def _add_function(function: Event, piece: Event) -> None:
-    """Add a piece of a call's function: its name comes whole, its arguments in pieces."""
-    if piece.get("name"):
-        function["name"] = piece["name"]
-    arguments = piece.get("arguments")
-    if isinstance(arguments, str):
-        before = function.get("arguments")
-        function["arguments"] = f"{before if isinstance(before, str) else ''}{arguments}"
-    elif arguments is not None:
-        function["arguments"] = arguments
+def _as_parts(piece: Any) -> list[Any]:
+    if isinstance(piece, list):
+        return piece
+    return [piece if isinstance(piece, dict) else {"type": "text", "text": _text([piece])}]
+
+
+def _calls(pieces: list[Any]) -> list[Event]:
+    """Put calls together. An index says of which a piece is, or else an id, which may be new.
+
+    A piece with neither belongs to the call of the one before, if it comes alone.
+    """
+    calls: dict[int, list[Any]] = {}
+    known: dict[str, int] = {}
+    last = most = -1
+    for piece in pieces:
+        listed = piece if isinstance(piece, list) else [piece]
+        for place, call in enumerate(listed):
+            if not isinstance(call, dict):
+                continue
+            index, id_ = call.get("index"), call.get("id")
+            if isinstance(index, int):
+                last = index
+            elif isinstance(id_, str) and id_:
+                last = known.get(id_, most + 1)
+            elif len(listed) > 1 or last < 0:
+                last = place
+            if isinstance(id_, str):
+                known.setdefault(id_, last)
+            most = max(most, last)
+            calls.setdefault(last, []).append(call.get("function", call))
+    return [{"type": "function", "function": _function(each)} for each in calls.values()]
+
+
+def _function(pieces: list[Any]) -> Event:
+    """Put a call's function together: its name comes whole, its arguments in pieces or as JSON."""
+    said = [piece for piece in pieces if isinstance(piece, dict)]
+    names = [piece["name"] for piece in said if piece.get("name")]
+    arguments = [piece.get("arguments") for piece in said]
+    read = [each for each in arguments if isinstance(each, dict | list)]
+    function = {"arguments": read[-1] if read else _text(arguments)} if said else {}
+    return {"name": names[-1], **function} if names else function

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from panel.endpoint.bodies import read_text
+from panel.endpoint.event_stream import NOTHING
 from panel.endpoint.usage import TokenUsage, read_usage
 from panel.text import clean_text
 from panel.workspace.personas import Persona
@@ -107,7 +108,7 @@ def read_reply(completion: dict[str, Any]) -> Reply:
         refusal = _parts(refusal, "refusal") or _parts(message.get("content"), "refusal")
     return Reply(
         text=clean_text(text),
-        refusal=None if _NOTHING.fullmatch(refusal) else clean_text(refusal),
+        refusal=None if NOTHING.fullmatch(refusal) else clean_text(refusal),
         finish_reason=_word(choice.get("finish_reason")),
         usage=read_usage(completion.get("usage"), completion.get("timings")),
         model=_word(completion.get("model")),
@@ -115,10 +116,6 @@ def read_reply(completion: dict[str, Any]) -> Reply:
         ending=_ending(choice),
         place=place,
     )
-
-
-# What some gateways write where there is no refusal.
-_NOTHING = re.compile(r"\W*+(?:(?:none|null|nil|undefined|n\W?a|false)\W*+)?", re.I)
 
 
 def _found(message: dict[str, Any]) -> tuple[str, Literal["content", "tool", "reasoning"]]:
