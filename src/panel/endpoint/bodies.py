@@ -15,7 +15,7 @@ from typing import Any
 from pydantic_core import from_json
 
 from panel.cells.packed import zstd_module
-from panel.endpoint.event_stream import ENDED, events_of, is_chunk, joined, looks_like_events
+from panel.endpoint.event_stream import ENDED, Event, events_of, is_chunk, joined, looks_like_events
 from panel.text import clean_text
 from panel.workspace.lenient_json import decoder
 
@@ -96,17 +96,22 @@ _LONG_NUMBER = re.compile(rb"(?<![.\d])\d{20}")
 
 def read_body(body: bytes) -> Any:
     """Return a body's JSON value, an event stream as the one answer it adds up to; else None."""
+    value, events = read_parts(body)
+    return value if events is None else joined(events)
+
+
+def read_parts(body: bytes) -> tuple[Any, list[Event | str] | None]:
+    """Return a body's JSON value, None for none; and the events of one that is a stream of them."""
     try:
         value = None if _LONG_NUMBER.search(body) else from_json(body, allow_inf_nan=True)
     except ValueError:
         value = None
+    text = decoded(body) if value is None or is_chunk(value) else ""
     if value is None:
-        value = read_text(decoded(body))
-    if value is None or is_chunk(value):
-        text = decoded(body)
-        if is_chunk(value) or looks_like_events(text):
-            return joined(events_of(text, read_text))
-    return value
+        value = read_text(text)
+    if is_chunk(value) or (value is None and looks_like_events(text)):
+        return None, list(events_of(text, read_text))
+    return value, None
 
 
 def is_whole(body: bytes) -> bool:

@@ -17,7 +17,8 @@ from pydantic_core import to_json
 
 from panel.cells.cells import Cell
 from panel.endpoint.bodies import PACKINGS, decoded
-from panel.endpoint.masking import cutter_of, mask_keys, mask_line
+from panel.endpoint.masking import mask_keys, mask_line
+from panel.endpoint.own_keys import OwnKeys
 from panel.endpoint.responses import RawResponse
 from panel.endpoint.transport import Like, Received, Transport, route_to
 from panel.endpoint.way_faults import transport_fault, way_fault
@@ -59,7 +60,7 @@ class Client:
         self._deadline = endpoint.timeout_seconds
         self._tls_wanted: bool | None = None  # None until a first answer, or a failure, tells
         secret = endpoint.secret_headers()
-        self._own_key_cut = cutter_of((key, *secret.values()))
+        self._own_keys = OwnKeys((key, *secret.values()))
         self._route = route_to(self._base)
         named = [name for name in (endpoint.api_key_env, *endpoint.headers_env.values()) if name]
         if (key or secret) and self._route.proxy and self._base.scheme == "http":
@@ -181,19 +182,19 @@ class Client:
         seconds = time.perf_counter() - started
         if (fault := way_fault(answer, self._route)) is not None:
             return RawResponse(seconds, transport_fault=fault)
-        body = _changed(answer.body, self._own_key_cut)
         headers = self._without_keys(answer.headers)
-        response = RawResponse(seconds, answer.status, headers, body, keyless=self._keyless)
+        response = RawResponse(seconds, answer.status, headers, answer.body, keyless=self._keyless)
+        response = self._own_keys.without(response)
         if response.completion() is None:  # an error's words; a reply is the model's, and data
-            response = replace(response, body=_changed(body, mask_keys), _parsed=None)
+            response = replace(response, body=_changed(response.body, mask_keys), _parsed=None)
         return response
 
     def _without_keys(self, headers: dict[str, str]) -> dict[str, str]:
         """Return the headers without keys, and without what a redirect's address may hold."""
-        lines = {name: mask_line(self._own_key_cut(value)) for name, value in headers.items()}
+        lines = {name: mask_line(self._own_keys.cut(value)) for name, value in headers.items()}
         if "location" in lines:
             lines["location"] = re.sub(r"(?<=//)[^/?#]*@|[?#].*", "", lines["location"])
         return lines
 
     def _masked(self, text: str) -> str:
-        return mask_keys(self._own_key_cut(text))
+        return mask_keys(self._own_keys.cut(text))

@@ -16,7 +16,7 @@ _LINE_END = re.compile(r"\r\n|\n|\r")
 _COPIED = ("id", "created", "model", "system_fingerprint", "usage")
 _CHOICE = ("finish_reason", "native_finish_reason")
 # What some servers write where there is nothing to say, once or in every chunk.
-NOTHING = re.compile(r"\W*+(?:(?:none|null|nil|undefined|n\W?a|false)\W*+)*+", re.I)
+NOTHING = re.compile(r"(?>\W*(?:(?:none|null|nil|undefined|n\W?a|false)\W*)*)", re.I)
 Event = dict[str, Any]
 Pieces = dict[str, list[Any]]  # of each field of a message, in the order of the chunks
 

@@ -6,14 +6,10 @@ of somebody else, one that was just replaced. A reply of the model is data and i
 
 from __future__ import annotations
 
-import base64
-import html
 import re
-from collections.abc import Callable, Iterable
 from functools import lru_cache
 
 MASK = "[key]"
-SECRET_LENGTH = 8  # shorter keys ("ollama", "EMPTY") are words, not secrets
 
 # Prefixes by which services mark their keys. After the short ones, ordinary words are common
 # ("hf_transfer"), so only a long run of letters and digits counts.
@@ -92,35 +88,3 @@ def _is_key(found: re.Match[str]) -> bool:
         return True
     around = before + " " + text[end : end + _AROUND]
     return _RANDOM.match(run) is not None and _ABOUT_KEYS.search(around) is not None
-
-
-def cutter_of(secrets: Iterable[str | None]) -> Callable[[str], str]:
-    """Return what cuts secrets out of an answer: plain, in base64, in JSON, in an address, in HTML.
-
-    A header's may have a scheme before it ("Bearer ..."), and come back without.
-    """
-    texts = set[str]()
-    for secret in filter(None, secrets):
-        bare = secret.rpartition(" ")[2]
-        if len(bare) >= SECRET_LENGTH:
-            texts |= {secret, bare}
-    texts |= {base64.b64encode(text.encode()).decode() for text in texts}
-    ways = ("".join(map(_written, text)) for text in sorted(texts, key=len, reverse=True))
-    pattern = re.compile("|".join(ways))
-    # The pattern is slow. One of these is in every text that it finds something in.
-    marks = {max(re.split(r"[^A-Za-z0-9]", text), key=len) for text in texts}
-    marks |= {"\\u00", "%", "&#"} if texts else set()
-
-    def cut(text: str) -> str:
-        return pattern.sub(MASK, text) if any(mark in text for mark in marks) else text
-
-    return cut
-
-
-def _written(letter: str) -> str:
-    """Return a pattern of a letter that may have been escaped, and what escaped it, again."""
-    code = f"{ord(letter):x}"
-    plain = re.escape(letter) if letter.isalnum() else rf"\\{{0,8}}{re.escape(letter)}"
-    coded = rf"\\{{1,8}}u00{code}|%(?:25){{0,4}}{code}|&#x0{{0,4}}{code};|&#0{{0,4}}{ord(letter)};"
-    named = html.escape(letter, quote=True)
-    return rf"(?:{plain}|(?i:{coded}){'' if named == letter else f'|{re.escape(named)}'})"

@@ -62,8 +62,8 @@ class TransferClient(Client):
         return await self._send(self._transport.send(like, content, read), at_least=load.seconds)
 
     def without_own_key(self, raw: bytes) -> bytes:
-        """Return what the server sent without the endpoint's secrets, which it may repeat."""
-        return self._own_key_cut(raw.decode("latin-1")).encode("latin-1")
+        """Return a line of results without the endpoint's secrets, which may stand in it."""
+        return self._own_keys.without_in_line(raw)
 
 
 def _content(load: Load) -> tuple[Content, str]:
