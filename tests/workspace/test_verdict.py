@@ -200,8 +200,9 @@ LEGIBLE = {
     "Python's words": repr({**ANSWER, "more": [None, True]}),
     "a comment": reply()[:-1] + " // done\n}",
     "a comment between": reply()[:-1] + "/* that is all */}",
-    "no last brace": reply()[:-1],
+    "no last brace": reply()[:-1] + "\n",
     "no last brace in a fence": f"```json\n{reply()[:-1]}\n```",
+    "no last brace behind a quote": reply().replace(": 80}", ': "80"'),
     "Title": json.dumps({name.title(): value for name, value in ANSWER.items()}),
     "camel": reply().replace("verdict_confidence", "verdictConfidence"),
     "words": reply().replace("verdict_confidence", "Verdict Confidence"),
@@ -221,6 +222,8 @@ def test_an_answer_that_is_not_quite_json_is_read(before: str, text: str) -> Non
     [
         reply()[:-1] + ', "x": {"a": 1',
         reply()[:-4],
+        reply()[:-2],  # of 80 or 85, the 8
+        reply()[:-1],
         reply()[:-1] + ",",
         reply()[:-1] + " and so on",
         reply().replace(", ", " ", 1),

@@ -69,7 +69,14 @@ def lenient_object(text: str, start: int, whole: bool = True) -> tuple[dict[str,
         made.append({"(": "{", ")": "}"}.get(written, written))
         if not open_:
             return _object(made), place
-    if open_ == ["{"] and whole and made[-1] not in (",", ":") and _NO_MORE.match(text, place):
+    ended = made[-1][-1] in '"}])' or not text[-1].isalnum()  # 7 may be the beginning of 70
+    if (
+        open_ == ["{"]
+        and whole
+        and ended
+        and made[-1] not in (",", ":")
+        and _NO_MORE.match(text, place)
+    ):
         return _object([*made, "}"]), len(text)
     return None, place
 

@@ -68,7 +68,8 @@ class _Scan:
     """
 
     def __init__(self, reply: str, whole: bool) -> None:
-        reply = reply.rstrip()  # a model may write blanks without end after its answer
+        # A model may write blanks without end after its answer; one tells that a number has ended.
+        reply = reply[: len(reply.rstrip()) + 1]
         before, self.text = reply[:-REPLY_LIMIT], reply[-REPLY_LIMIT:]
         self.whole = whole
         self.last: dict[str, Any] | None = None
