@@ -280,6 +280,24 @@ def test_a_reply_as_long_as_its_cap_was_cut_short_even_where_the_server_says_sto
     assert [request["body"]["max_tokens"] for request in mock.requests] == [1500, 3000]
 
 
+def test_a_reply_is_not_held_against_a_cap_that_its_server_did_not_take(
+    mocked: Space, mock: MockEndpoint
+) -> None:
+    def face(_index: int, body: dict[str, Any]) -> Answer:
+        if "max_tokens" in body or "max_completion_tokens" in body:
+            name = "max_tokens" if "max_tokens" in body else "max_completion_tokens"
+            message = f"Unsupported parameter: {name}"
+            return Answer(400, json.dumps({"error": {"message": message, "param": name}}))
+        said = reply_for(body)["choices"][0]["message"]["content"] + " I hope that helps."
+        return Answer(
+            body=completion(said, "stop", {"prompt_tokens": 2000, "completion_tokens": 5000})
+        )
+
+    mock.face = face
+    assert Asked(mocked.root).end.outcome == "verdict"
+    assert mock.asked == 3
+
+
 @pytest.mark.parametrize("finish", ["error", "abort", "MALFORMED_FUNCTION_CALL", "length"])
 def test_a_whole_verdict_is_kept_whatever_the_server_says_of_its_end(
     mocked: Space, mock: MockEndpoint, finish: str

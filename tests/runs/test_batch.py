@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import json
 import os
 import re
@@ -193,6 +194,15 @@ def cut_first(number: int, body: dict[str, Any]) -> Answer | None:
     return Answer(body=completion('{"evidence": ["', "length", usage={"prompt_tokens": 5000}))
 
 
+def stopped_at_the_cap_first(number: int, body: dict[str, Any]) -> Answer | None:
+    """Say "stop" where the cap cuts a draft off that is just being taken back."""
+    if body["max_tokens"] > 1500:
+        return None
+    draft = reply_for(body)["choices"][0]["message"]["content"]
+    usage = {"prompt_tokens": 5000, "completion_tokens": body["max_tokens"]}
+    return Answer(body=completion(f"{draft} No, wait: I must not", "stop", usage))
+
+
 def cut_then_unreadable(number: int, body: dict[str, Any]) -> Answer | None:
     return cut_first(number, body) or unreadable_first(number, body)
 
@@ -219,6 +229,7 @@ def in_thoughts(_number: int, body: dict[str, Any]) -> Answer | None:
     [
         (unreadable_first, 2, "verdict"),
         (cut_first, 2, "verdict"),
+        (stopped_at_the_cap_first, 2, "verdict"),
         (cut_then_unreadable, 3, "verdict"),
         (never_readable, 2, "abstain"),
         (filtered, 1, "abstain verdict"),
@@ -335,6 +346,20 @@ def test_lines_that_are_no_results_or_to_no_request_of_ours_are_told(
     done = batch(panel, space, "import", str(results), code=1)
     assert (done["taken"], done["unknown"], done["unreadable"]) == (8, ["task-1"], 3)
     assert (done["before"], pending(space)) == (1, [])
+
+
+def test_results_are_read_in_every_way_in_which_a_run_reads_answers(
+    panel: Panel, space: Space, openai: BatchService, tmp_path: Path
+) -> None:
+    """A byte order mark and half a surrogate pair are no reason to throw away what is paid."""
+    [file] = export(panel, space)
+    answered = run_batch(lines(file), lambda body: Answer(body=reply_for(body)))
+    answered[1] = answered[1].replace('"system_fingerprint": "', '"system_fingerprint": "\\ud83d')
+    assert "ud83d" in answered[1]
+    results = tmp_path / "results.jsonl"
+    results.write_bytes(codecs.BOM_UTF8 + "\n".join(answered).encode())
+    done = batch(panel, space, "import", str(results))
+    assert (done["taken"], done["unreadable"], pending(space)) == (8, 0, [])
 
 
 @pytest.mark.slow

@@ -103,6 +103,31 @@ def test_abstentions_become_verdicts_and_nobody_is_asked(
 
 
 @pytest.mark.slow
+def test_a_draft_cut_off_at_its_cap_is_no_verdict_when_it_is_read_again_either(
+    mocked: Space, mock: MockEndpoint
+) -> None:
+    """The server says "stop" there; its counts say that there was no room for more."""
+
+    def face(index: int, body: dict[str, Any]) -> Answer | None:
+        if "Anvil" not in str(body["messages"]):
+            return None
+        draft = reply_for(body)["choices"][0]["message"]["content"]
+        if len(body["messages"]) > 2:  # the repair
+            return Answer(body=completion("I would rather not say."))
+        if body["max_tokens"] > 1500:
+            return Answer(body=completion("Perhaps."))
+        usage = {"prompt_tokens": 5000, "completion_tokens": body["max_tokens"]}
+        return Answer(body=completion(f"{draft} No, wait: I must not", "stop", usage))
+
+    mock.face = face
+    run(mocked)
+    before = outcomes(mocked)
+    assert before == {"verdict": 4, "abstain": 4}
+    report = reparse(workspace(mocked), None)
+    assert changes(report) == {} and outcomes(mocked) == before
+
+
+@pytest.mark.slow
 def test_reading_again_writes_nothing(abstained: Space) -> None:
     reparse(workspace(abstained), None)
     journals = abstained.journals

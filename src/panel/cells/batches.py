@@ -23,8 +23,8 @@ BatchState = Literal["written", "submitting", "uploaded", "submitted", "ended"]
 class BatchRequest:
     """One request as a batch file holds it: what ``AttemptContext`` and ``Attempt`` say of it.
 
-    custom_id: by which its answer is known. longer: the cap on the reply is doubled. sent: the
-    optional fields of the request.
+    custom_id: by which its answer is known. longer: the cap on the reply is doubled. cap: its
+    tokens, None where there is none. sent: the optional fields of the request.
     """
 
     custom_id: str
@@ -34,6 +34,7 @@ class BatchRequest:
     output_mode: str
     repair: bool
     longer: bool
+    cap: int | None
     sent: tuple[str, ...]
     adapted: tuple[str, ...]
 
@@ -53,6 +54,7 @@ class BatchRequest:
                 "output_mode": self.output_mode,
                 "repair": self.repair,
                 "longer": self.longer,
+                "cap": self.cap,
                 "sent": self.sent,
                 "adapted": self.adapted,
                 "messages": hashes,

@@ -10,8 +10,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from pydantic_core import from_json, to_json
+from pydantic_core import to_json
 
+from panel.endpoint.bodies import read_body
 from panel.endpoint.faults import EXPIRED
 from panel.endpoint.masking import mask_keys
 from panel.endpoint.responses import RawResponse
@@ -67,10 +68,7 @@ def read_result(raw: bytes) -> Result | None:
     the error; ``error`` is there for what got no answer. vLLM has its errors under ``error``, and a
     status without a body.
     """
-    try:
-        line = from_json(raw)
-    except ValueError:
-        return None
+    line = read_body(raw)
     custom_id = line.get("custom_id") if isinstance(line, dict) else None
     if not isinstance(custom_id, str):
         return None

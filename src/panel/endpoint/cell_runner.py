@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from panel.cells.cells import REPLY_SHOWN, Cell
 from panel.cells.journal import utc_now
@@ -29,7 +30,6 @@ from panel.endpoint.output_modes import (
     RequestProfile,
     optional_fields,
     plain_fields,
-    reply_cap,
 )
 from panel.endpoint.patience import GivenUp, Patience
 from panel.endpoint.prompt_counts import PromptCounts
@@ -198,7 +198,7 @@ class _CellInProgress:
         # Only now: other cells may have learned something while this one waited.
         profile = self.way.next()
         try:
-            asked, sent, answer = await self._send(messages, profile)
+            asked, body, answer = await self._send(messages, profile)
         except asyncio.CancelledError:
             runner.abandon(reserved)
             raise
@@ -207,11 +207,11 @@ class _CellInProgress:
             last,
             runner.heard,
             self.longer,
-            sent,
+            optional_fields(body),
             prices,
             runner.counts,
             judge=lambda fault: self._judged(fault, began, last),
-            cap=reply_cap(self.cell, runner.endpoint, self.longer),
+            cap=profile.cap(runner.endpoint, body),
         )
         result = read_attempt(answer, asked, context)
         runner.heard = runner.heard or answer.status is not None
@@ -264,8 +264,8 @@ class _CellInProgress:
 
     async def _send(
         self, messages: Messages, profile: RequestProfile
-    ) -> tuple[Attempt, set[str], RawResponse]:
-        """Return the attempt without its outcome, the optional fields it sent, and the answer."""
+    ) -> tuple[Attempt, dict[str, Any], RawResponse]:
+        """Return the attempt without its outcome, the body it sent, and the answer."""
         endpoint, output_mode = self.runner.endpoint, profile.output_mode
         adapted, shown = profile.adapted(), profile.shown(messages)
         fields = plain_fields(self.cell, endpoint, self.longer)
@@ -290,7 +290,7 @@ class _CellInProgress:
             body=answer.body if answer.status is not None else None,
             adapted=adapted,
         )
-        return asked, sent, answer
+        return asked, body, answer
 
     def _learn(self, result: AttemptResult) -> None:
         """Learn from an answer how requests must be made."""

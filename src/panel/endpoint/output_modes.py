@@ -146,6 +146,12 @@ class RequestProfile:
             body["provider"] = {**(body.get("provider") or {}), "require_parameters": True}
         return body
 
+    def cap(self, endpoint: Endpoint, body: dict[str, Any]) -> int | None:
+        """Return the tokens that a request lets its reply have; None where it sets no bound."""
+        name = endpoint.max_tokens_field
+        cap = body.get(self.renamed.get(name, name))
+        return cap if isinstance(cap, int) else None
+
     def _logprobs(self, endpoint: Endpoint) -> Schema:
         """Return the fields that ask for probabilities; the model is shown nothing of them."""
         asked = self.logprobs if endpoint.logprobs is None else endpoint.logprobs
@@ -187,9 +193,3 @@ def plain_fields(cell: Cell, endpoint: Endpoint, longer: bool) -> dict[str, Any]
     if longer and endpoint.max_tokens_field in fields:
         fields[endpoint.max_tokens_field] *= 2
     return fields
-
-
-def reply_cap(cell: Cell, endpoint: Endpoint, longer: bool) -> int | None:
-    """Return the tokens that a reply may have; None where nothing bounds them."""
-    cap = plain_fields(cell, endpoint, longer).get(endpoint.max_tokens_field)
-    return cap if isinstance(cap, int) else None

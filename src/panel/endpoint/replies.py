@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from panel.endpoint.bodies import read_text
@@ -73,6 +73,10 @@ class Reply:
     def degraded(self) -> bool:
         """Whether the text was found only in a reasoning field."""
         return self.place == "reasoning"
+
+    def at_its_cap(self) -> Reply:
+        """Return the reply as one that ran into its cap: some servers say "stop" there, too."""
+        return replace(self, ending="truncated") if self.ending == "whole" else self
 
     @property
     def abstention(self) -> tuple[str, str | None] | None:

@@ -194,6 +194,7 @@ def _request(
         step.output_mode,
         step.repair,
         step.longer,
+        profile.cap(endpoint, body),
         tuple(sorted(optional_fields(body))),
         profile.adapted(),
     )

@@ -54,7 +54,14 @@ class ResultReader:
         )
         prices = self.endpoint.batch_prices if self.endpoint else None
         context = AttemptContext(
-            True, True, request.longer, request.sent, prices, self.counts, judge=lambda fault: fault
+            last=True,
+            heard=True,
+            longer=request.longer,
+            sent=request.sent,
+            prices=prices,
+            counts=self.counts,
+            judge=lambda fault: fault,
+            cap=request.cap,
         )
         result = read_attempt(answer, asked, context)
         if result.attempt.outcome == "verdict":

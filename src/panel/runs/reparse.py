@@ -17,7 +17,7 @@ from panel.cells.lines import end_line, run_line, verdict_fields
 from panel.endpoint.replies import Reply, read_reply
 from panel.endpoint.responses import RawResponse
 from panel.store.ingest import ingest, opened
-from panel.store.replies import StoredReply, replies_by_cell
+from panel.store.replies import CUT_SHORT, StoredReply, replies_by_cell
 from panel.workspace.loading import WorkspaceFiles
 from panel.workspace.passages import choices
 from panel.workspace.personas import Persona
@@ -171,6 +171,8 @@ def _read(stored: StoredReply, personas: _Personas, report: Report) -> Reading |
         report.unknown += 1
         return None
     report.replies += 1
+    if stored.answer.reason in CUT_SHORT:
+        reply = reply.at_its_cap()
     if reply.abstention is not None:
         return Reading(reply, None, *reply.abstention)
     try:

@@ -108,8 +108,8 @@ settled AS (
 tools AS (SELECT DISTINCT ON (digest) digest, record FROM journal.tools),
 personas AS (SELECT DISTINCT ON (digest) digest, record FROM journal.personas)
 SELECT w.custom_id, w.batch, t.record, p.record, w.endpoint, w.model, w.model_digest, w.repeat,
-       w.fingerprint, w.wording, w.ordinal, w.messages, w.output_mode, w.repair, w.longer, w.sent,
-       w.adapted, runs.experiment, runs.panel,
+       w.fingerprint, w.wording, w.ordinal, w.messages, w.output_mode, w.repair, w.longer, w.cap,
+       w.sent, w.adapted, runs.experiment, runs.panel,
        s.custom_id IS NOT NULL OR c.repeat IS NOT NULL, {", ".join(f"w.{n}" for n in INPUT_NAMES)},
        w.tool, w.persona
 FROM wanted AS w
@@ -148,7 +148,7 @@ class KeptRequests:
 
     def _made(self, row: Any, texts: dict[str, tuple[str, str]]) -> StoredRequest | None:
         (custom_id, batch, tool, persona, endpoint, model, digest, repeat, fingerprint, wording,
-         ordinal, shown, mode, repair, longer, sent, adapted, experiment, panel, known,
+         ordinal, shown, mode, repair, longer, cap, sent, adapted, experiment, panel, known,
          *rest) = row  # fmt: skip
         *inputs, slug, reviewer = rest
         try:
@@ -165,7 +165,16 @@ class KeptRequests:
         except (ValidationError, KeyError, TypeError):  # of a version whose files had other fields
             return None
         request = BatchRequest(
-            custom_id, cell, ordinal, messages, mode, repair, longer, tuple(sent), tuple(adapted)
+            custom_id,
+            cell,
+            ordinal,
+            messages,
+            mode,
+            repair,
+            longer,
+            cap,
+            tuple(sent),
+            tuple(adapted),
         )
         return StoredRequest(request, batch, experiment, list(panel or ()), known)
 

@@ -15,6 +15,7 @@ from panel.store.connection import Connection
 from panel.store.queries import ANSWER, answer_from
 
 CHUNK = 500  # bodies in memory at a time
+CUT_SHORT = ("truncated", "whitespace_runaway")  # why a reply that ran into its cap is of no use
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +62,7 @@ JOIN cells USING (tool, persona, model_identity, repeat, fingerprint)
 LEFT JOIN reviewers ON digest = persona_record
 LEFT JOIN described ON described = tool_record AND profile IS NOT NULL
 WHERE http_status = 200 AND body IS NOT NULL
-  AND (outcome <> 'error' OR reason IN ('truncated', 'whitespace_runaway'))
+  AND (outcome <> 'error' OR reason IN {CUT_SHORT})
 ORDER BY tool, persona, model_identity, repeat, finished_at, attempt_id
 """
 

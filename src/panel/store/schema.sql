@@ -172,6 +172,7 @@ CREATE TABLE journal.requests (
     output_mode VARCHAR NOT NULL,
     repair BOOLEAN NOT NULL,
     longer BOOLEAN NOT NULL,
+    cap INTEGER, -- tokens that the reply may have
     sent VARCHAR[] NOT NULL,
     adapted VARCHAR[] NOT NULL,
     messages VARCHAR[] NOT NULL,
