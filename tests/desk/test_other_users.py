@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import ctypes
 import os
+import resource
 import socket
 import struct
 import sys
 import threading
 import urllib.parse
-from collections.abc import Callable
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
 
 from panel.desk import own_user
-from panel.desk.own_user import other_user
+from panel.desk.own_user import Address, UserOf, by_question, by_table, unless_own, who_tells
 from panel.desk.serving import Place, listen, server
 from panel.desk.session import Desk
 from tests.support.desk_session import desk_open, stands
@@ -30,13 +31,7 @@ BECOMES_NOBODY = pytest.mark.skipif(
     sys.platform != "linux" or os.geteuid() != 0,
     reason="Linux alone says whose a connection is, and root alone can become another user",
 )
-LOOP = "0100007F"
-MAPPED = f"0000000000000000FFFF0000{LOOP}"
-TABLE = """\
-  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode
-   0: 0100007F:2080 00000000:0000 0A 00000000:00000000 00:00000000 0  1000        0 7173
-   1: {client}:{port:04X} {server}:2080 01 00000000:00000000 00:00000000 0 {user:5} 0 {inode}
-"""
+LINUX = pytest.mark.skipif(sys.platform != "linux", reason="Linux alone says whose a connection is")
 
 
 def as_nobody(port: int, said: bytes, host: str = "127.0.0.1") -> socket.socket:
@@ -120,49 +115,89 @@ def test_a_desk_with_a_token_lets_other_users_log_in(asked: Space) -> None:
     assert answer.startswith("HTTP/1.1 303 ") and "set-cookie" in answer.lower()
 
 
+@contextmanager
+def connected(host: str) -> Iterator[tuple[Address, Address, socket.socket]]:
+    """Connect on loopback; yields the ends' addresses as the server has them, and the client.
+
+    A server on ``::ffff:127.0.0.1`` has IPv6 sockets, and clients with IPv4 ones.
+    """
+    mapped = host.startswith("::ffff:")
+    with (
+        socket.create_server(
+            (host, 0),
+            family=socket.AF_INET6 if ":" in host else socket.AF_INET,
+            dualstack_ipv6=mapped,
+        ) as listening,
+        closing(
+            socket.create_connection((host.removeprefix("::ffff:"), listening.getsockname()[1]))
+        ) as client,
+    ):
+        accepted, _ = listening.accept()
+        with accepted:
+            yield accepted.getpeername()[:2], accepted.getsockname()[:2], client
+
+
+@LINUX
+@pytest.mark.parametrize("host", ["127.0.0.1", "127.9.9.9", "::1", "::ffff:127.0.0.1"])
+@pytest.mark.parametrize("ask", [by_question, by_table])
+def test_the_user_of_one_connection_is_told_and_of_no_other(ask: UserOf, host: str) -> None:
+    with connected(host) as (client, server, end):
+        assert ask(client, server) == os.geteuid()
+        assert ask((client[0], 1), server) is None
+        assert ask(server, (client[0], 1)) is None, "whoever listens there has not connected"
+        assert ask(None, server) is None and ask(client, None) is None
+        end.close()
+        assert ask(client, server) is None, "it was left, and is said to be root's"
+
+
+@BECOMES_NOBODY
+def test_another_user_is_not_answered_whatever_the_table_of_connections_lacks(
+    asked: Space, no_tables: None
+) -> None:
+    with desk_open(asked.root) as session:
+        port = port_of(session.base)
+        with closing(as_nobody(port, request(port))) as client:
+            assert heard(client).startswith(b"HTTP/1.1 403 ")
+        assert session.get(TAKE)[0] == 200
+
+
+@LINUX
+def test_where_the_kernel_takes_no_questions_a_row_that_is_missing_is_nobodys(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.delattr(socket, "AF_NETLINK")
+    assert (told := who_tells()) is by_table
+    with connected("127.0.0.1") as (client, server, _end):
+        assert unless_own(told)(client, server) is None
+        monkeypatch.setattr(own_user, "TABLES", (tmp_path / "tcp",))
+        assert unless_own(told)(client, server)
+
+
+def test_where_the_system_does_not_tell_everybody_is_answered(
+    asked: Space, no_tables: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delattr(socket, "AF_NETLINK", raising=False)
+    assert who_tells() is None
+    with desk_open(asked.root) as session:
+        assert session.get(TAKE)[0] == 200
+
+
+@LINUX
+def test_who_cannot_be_looked_up_for_want_of_descriptors_is_not_answered() -> None:
+    told = who_tells()
+    assert told is not None
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with connected("127.0.0.1") as (client, server, end):
+        try:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (min(end.fileno(), 3), hard))
+            refused = unless_own(told)(client, server)
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+        assert refused
+        assert unless_own(told)(client, server) is None
+
+
 @pytest.fixture
-def table(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
-    """Return what writes the table of connections to a desk of the user 1000 at port 8320."""
-    file = tmp_path / "tcp"
-    monkeypatch.setattr(own_user, "TABLES", (file, tmp_path / "tcp6"))
-    monkeypatch.setattr(os, "geteuid", lambda: 1000)
-
-    def write(
-        user: int, inode: int = 9, port: int = 5000, client: str = LOOP, server: str = LOOP
-    ) -> None:
-        row = {"user": user, "inode": inode, "port": port, "client": client, "server": server}
-        file.write_text(TABLE.format(**row))
-
-    return write
-
-
-CLIENT, SERVER = ("127.0.0.1", 5000), ("127.0.0.1", 8320)
-
-
-def test_the_owner_and_root_are_answered(table: Callable[..., None]) -> None:
-    for user in (1000, 0):
-        table(user)
-        assert other_user(CLIENT, SERVER) is None
-
-
-def test_an_ipv6_socket_may_stand_for_an_ipv4_address(table: Callable[..., None]) -> None:
-    table(1001, client=MAPPED, server=MAPPED)
-    assert other_user(CLIENT, SERVER)
-    table(1000, client=MAPPED, server=MAPPED)
-    assert other_user(CLIENT, SERVER) is None
-
-
-def test_others_and_who_has_left_are_not_answered(table: Callable[..., None]) -> None:
-    table(1001)
-    assert other_user(CLIENT, SERVER)
-    table(0, inode=0)
-    assert other_user(CLIENT, SERVER), "what was left is said to be root's, whosever it was"
-    table(1000, port=5001)
-    assert other_user(CLIENT, SERVER)
-    assert other_user(None, SERVER)
-
-
-def test_where_the_system_does_not_tell_everybody_is_answered(table: Callable[..., None]) -> None:
-    assert other_user(CLIENT, SERVER) is None, "there is no table"
-    table(1001)
-    assert other_user(CLIENT, ("127.0.0.1", 8321)) is None, "it is a table of something else"
+def no_tables(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the system have no tables of connections."""
+    monkeypatch.setattr(own_user, "TABLES", (tmp_path / "tcp",))

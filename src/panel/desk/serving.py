@@ -11,7 +11,7 @@ import uvicorn
 
 from panel.desk.app import application
 from panel.desk.guard import guarded, is_address, own_hosts
-from panel.desk.own_user import other_user
+from panel.desk.own_user import unless_own, who_tells
 from panel.desk.session import Desk
 from panel.errors import UsageError
 from panel.readers.serve.connections import Bounds
@@ -102,9 +102,10 @@ def server(desk: Desk, place: Place, port: int) -> uvicorn.Server:
     """Return the server of a desk; ``run(sockets=[...])`` serves until it is told to stop."""
     pages = application(desk, gated=place.token is not None)
     app = guarded(pages, place.known(port), place.token, place.bounds)
-    if place.token is None:
-        return make_server(app, place.bounds, place.proxies, other_user)
-    return make_server(app, place.bounds, place.proxies)
+    user_of = who_tells() if place.token is None else None
+    if user_of is None:
+        return make_server(app, place.bounds, place.proxies)
+    return make_server(app, place.bounds, place.proxies, unless_own(user_of))
 
 
 def serve(
