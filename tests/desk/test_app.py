@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import re
+import socket
 import subprocess
 import sys
 import threading
@@ -19,7 +20,7 @@ from panel.desk.decide import decide, history
 from panel.desk.diffing import pieces
 from panel.desk.filters import STATES, Filter, counts
 from panel.desk.guard import BODY_LIMIT, HEADERS
-from panel.desk.serving import Place, listen
+from panel.desk.serving import Place, address, listen
 from panel.desk.snapshot import DeskSnapshot
 from panel.desk.take import reflowed
 from panel.hashing import text_hash
@@ -436,15 +437,44 @@ def test_other_pages_are_answered_while_the_words_of_a_decision_are_checked(
 @pytest.mark.parametrize(
     "host",
     ["evil.test", "evil.test:{port}", "127.0.0.1", "127.0.0.1:1", "localhost.evil.test:{port}",
-     "", "127.0.0.1:{port}.evil.test", "0.0.0.0:{port}"],
+     "", "127.0.0.1:{port}.evil.test", "0.0.0.0:{port}", "localhost:{port}", "[::1]:{port}"],
 )  # fmt: skip
 def test_a_host_name_that_is_not_the_desks_gets_nothing(session: Session, host: str) -> None:
     port = session.base.rsplit(":", 1)[1]
     for method in ("GET", "POST"):
         answer = session.raw(method, "/", {"Host": host.format(port=port), "Content-Length": "0"})
         assert answer.status == 400
-    good = session.raw("GET", "/", {"Host": f"LOCALHOST:{port}"})
+    good = session.raw("GET", "/", {"Host": f"127.0.0.1:{port}"})
     assert good.status == 200
+
+
+@pytest.mark.parametrize(
+    ("host", "port", "shown"),
+    [
+        ("127.0.0.1", 8320, "127.0.0.1:8320"),
+        ("127.0.0.1", 80, "127.0.0.1"),
+        ("localhost", 8320, "127.0.0.1:8320"),
+        ("::1", 8320, "[::1]:8320"),
+        ("0:0::1", 8320, "[::1]:8320"),
+        ("::ffff:127.0.0.1", 8320, "127.0.0.1:8320"),
+        ("0.0.0.0", 8320, "127.0.0.1:8320"),
+        ("desk.test", 8320, "desk.test:8320"),
+    ],
+)
+def test_a_desk_is_known_by_the_address_that_it_prints_and_by_no_other_name(
+    host: str, port: int, shown: str
+) -> None:
+    place = Place(host)
+    assert address(place, port).startswith(f"http://{shown}")
+    known = place.known(port)
+    assert known(shown) and known(f"{shown.removesuffix(f':{port}')}:{port}")
+    for other in ("localhost", socket.gethostname()):
+        assert not known(f"{other}:{port}") and not known(other)
+
+
+def test_localhost_is_opened_as_the_address_that_it_leads_to(asked: Space) -> None:
+    with desk_open(asked.root, place=Place("localhost", 0)) as session:
+        assert session.base.startswith("http://127.0.0.1:") and session.get(TAKE)[0] == 200
 
 
 @pytest.mark.sample(4)

@@ -52,12 +52,15 @@ def as_nobody(port: int, said: bytes, host: str = "127.0.0.1") -> socket.socket:
     return found[0]
 
 
-def request(port: int, path: str = "/", form: dict[str, str] | None = None) -> bytes:
+def request(
+    port: int, path: str = "/", form: dict[str, str] | None = None, host: str = "127.0.0.1"
+) -> bytes:
     """Return a request as a page of the desk sends it."""
+    name = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
     body = urllib.parse.urlencode(form or {})
     head = (
-        f"{'POST' if form else 'GET'} {path} HTTP/1.1\r\nHost: localhost:{port}\r\n"
-        f"Origin: http://localhost:{port}\r\nConnection: close\r\n"
+        f"{'POST' if form else 'GET'} {path} HTTP/1.1\r\nHost: {name}\r\n"
+        f"Origin: http://{name}\r\nConnection: close\r\n"
     )
     length = f"Content-Length: {len(body)}\r\n" if form else ""
     return f"{head}{length}\r\n{body}".encode()

@@ -46,7 +46,7 @@ HASTY = Bounds(
 )
 BIG = 8 * 1024 * 1024
 POST = (
-    b"POST /login HTTP/1.1\r\nHost: localhost:%d\r\nOrigin: http://localhost:%d\r\n"
+    b"POST /login HTTP/1.1\r\nHost: 127.0.0.1:%d\r\nOrigin: http://127.0.0.1:%d\r\n"
     b"Content-Type: application/x-www-form-urlencoded\r\n"
 )
 

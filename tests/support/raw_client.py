@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-GET = b"GET / HTTP/1.1\r\nHost: localhost:%d\r\n"
+GET = b"GET / HTTP/1.1\r\nHost: 127.0.0.1:%d\r\n"
 
 
 @contextmanager

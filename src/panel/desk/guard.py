@@ -10,8 +10,7 @@ from starlette.types import ASGIApp, Scope
 from panel.desk.login import TokenGate
 from panel.readers.serve import guard
 from panel.readers.serve.connections import Bounds
-from panel.readers.serve.guard import LOOPBACK, POLICY, Guard, GuardRules, content_policy
-from panel.workspace.addresses import is_loopback
+from panel.readers.serve.guard import POLICY, Guard, GuardRules, content_policy
 
 BODY_LIMIT = 1_500_000  # bytes of a POST: a description of 100,000 characters, percent-encoded
 LOGIN_LIMIT = 4096  # bytes of a POST by somebody who has not logged in
@@ -20,12 +19,6 @@ HEADERS = guard.HEADERS | {
     POLICY: f"{content_policy()}; frame-src 'self'",  # the preview of a comparison
     "Cache-Control": "no-store",
 }
-
-
-def own_hosts(host: str, port: int) -> frozenset[str]:
-    """Return the Host headers that name a desk which listens at ``host`` and ``port``."""
-    names = LOOPBACK if is_loopback(host) else {f"[{host}]" if ":" in host else host}
-    return frozenset(f"{name}:{port}" for name in names) | (names if port == 80 else frozenset())
 
 
 def is_address(host: str) -> bool:

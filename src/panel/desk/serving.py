@@ -10,13 +10,13 @@ from pathlib import Path
 import uvicorn
 
 from panel.desk.app import application
-from panel.desk.guard import guarded, is_address, own_hosts
+from panel.desk.guard import guarded, is_address
 from panel.desk.own_user import unless_own, who_tells
 from panel.desk.session import Desk
 from panel.errors import UsageError
 from panel.readers.serve.connections import Bounds
 from panel.readers.serve.guard import host_name
-from panel.readers.serve.proxies import TrustedProxies
+from panel.readers.serve.proxies import TrustedProxies, parse_address
 from panel.readers.serve.server import bind, make_server, narrate
 from panel.workspace.addresses import is_loopback
 
@@ -55,16 +55,28 @@ class Place:
                 "that holds it with --token-file. On loopback alone it needs none."
             )
 
+    @property
+    def listens(self) -> str:
+        """The host to listen on. ``localhost`` leads to 127.0.0.1, and to ``::1`` as well."""
+        return str(parse_address(self.host) or "127.0.0.1") if is_loopback(self.host) else self.host
+
+    @property
+    def shown(self) -> str:
+        """The host of the address to open in a browser."""
+        host = "127.0.0.1" if self.host in EVERYWHERE else self.listens
+        return f"[{host}]" if ":" in host else host
+
     def known(self, port: int) -> Callable[[str], bool]:
-        """Return what says whether a Host header names the desk that listens on ``port``."""
-        everywhere = self.host in EVERYWHERE
-        hosts = own_hosts("127.0.0.1" if everywhere else self.host, port)
-        if everywhere:
-            hosts |= {f"{socket.gethostname().lower()}:{port}"}
+        """Return what says whether a Host header names the desk that listens on ``port``.
+
+        No name does that nobody allowed. A name can lead elsewhere, too, and a page from there
+        would be of one origin with the desk.
+        """
+        hosts = {f"{self.shown}:{port}", *([self.shown] if port == 80 else [])}
         return lambda host: (
             host.lower() in hosts
             or host_name(host) in self.names
-            or (everywhere and is_address(host))
+            or (self.host in EVERYWHERE and is_address(host))
         )
 
 
@@ -88,14 +100,12 @@ def read_token(file: Path | None, environment: Mapping[str, str]) -> str | None:
 def listen(place: Place) -> socket.socket:
     """Open the socket; raises UsageError when the address cannot be listened on."""
     place.check()
-    return bind(place.host, place.port)
+    return bind(place.listens, place.port)
 
 
 def address(place: Place, port: int) -> str:
     """Return the address to open in a browser."""
-    host = "127.0.0.1" if place.host in EVERYWHERE else place.host
-    shown = f"[{host}]" if ":" in host else host
-    return f"http://{shown}:{port}/"
+    return f"http://{place.shown}:{port}/"
 
 
 def server(desk: Desk, place: Place, port: int) -> uvicorn.Server:
