@@ -20,6 +20,7 @@ from panel.desk import own_user
 from panel.desk.own_user import Address, UserOf, by_question, by_table, unless_own, who_tells
 from panel.desk.serving import Place, listen, server
 from panel.desk.session import Desk
+from panel.readers.serve.proxies import TrustedProxies
 from tests.support.desk_session import desk_open, stands
 from tests.support.raw_client import heard
 from tests.support.space import Space
@@ -53,7 +54,11 @@ def as_nobody(port: int, said: bytes, host: str = "127.0.0.1") -> socket.socket:
 
 
 def request(
-    port: int, path: str = "/", form: dict[str, str] | None = None, host: str = "127.0.0.1"
+    port: int,
+    path: str = "/",
+    form: dict[str, str] | None = None,
+    host: str = "127.0.0.1",
+    more: str = "",
 ) -> bytes:
     """Return a request as a page of the desk sends it."""
     name = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
@@ -63,7 +68,7 @@ def request(
         f"Origin: http://{name}\r\nConnection: close\r\n"
     )
     length = f"Content-Length: {len(body)}\r\n" if form else ""
-    return f"{head}{length}\r\n{body}".encode()
+    return f"{head}{more}{length}\r\n{body}".encode()
 
 
 def port_of(base: str) -> int:
@@ -116,6 +121,25 @@ def test_a_desk_with_a_token_lets_other_users_log_in(asked: Space) -> None:
         with closing(as_nobody(port, request(port, "/login", {"token": TOKEN}))) as client:
             answer = heard(client).decode()
     assert answer.startswith("HTTP/1.1 303 ") and "set-cookie" in answer.lower()
+
+
+@BECOMES_NOBODY
+@pytest.mark.parametrize("proxied", [False, True])
+def test_a_session_answers_only_the_user_of_this_machine_who_logged_in(
+    asked: Space, proxied: bool
+) -> None:
+    proxies = TrustedProxies.parse(["127.0.0.1"] if proxied else [])
+    with desk_open(asked.root, place=Place("127.0.0.1", 0, TOKEN, proxies=proxies)) as session:
+        port, sent = port_of(session.base), {"X-Forwarded-For": "192.0.2.1"}
+        cookie = session.log_in(TOKEN)["Cookie"]
+        more = f"Cookie: {cookie}\r\nX-Forwarded-For: 192.0.2.1\r\n"
+        own = {"Host": session.base[7:], "Cookie": cookie} | sent
+        for path, form in ((TAKE, None), (f"{TAKE}/decide", {"action": "reject"})):
+            with closing(as_nobody(port, request(port, path, form, more=more))) as client:
+                answer = heard(client).decode()
+            assert answer.startswith(("HTTP/1.1 303 ", "HTTP/1.1 401 ")) and "anvil" not in answer
+            assert session.raw("GET", TAKE, own).status == 200, "it goes on for who began it"
+        assert stands(session) is None
 
 
 @contextmanager

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from starlette.types import ASGIApp, Scope
 
 from panel.desk.login import TokenGate
+from panel.desk.own_user import UserOf
 from panel.readers.serve import guard
 from panel.readers.serve.connections import Bounds
 from panel.readers.serve.guard import POLICY, Guard, GuardRules, content_policy
@@ -31,13 +32,19 @@ def is_address(host: str) -> bool:
     return True
 
 
-def guarded(app: ASGIApp, known: Callable[[str], bool], token: str | None, bounds: Bounds) -> Guard:
+def guarded(
+    app: ASGIApp,
+    known: Callable[[str], bool],
+    token: str | None,
+    bounds: Bounds,
+    user_of: UserOf,
+) -> Guard:
     """Return the desk's application behind its guard.
 
     known: whether a Host header names this desk. token: what a visitor must know; None for a
-    desk that only this machine reaches.
+    desk that only this machine reaches. user_of: whose program has connected.
     """
-    gate = None if token is None else TokenGate(app, token)
+    gate = None if token is None else TokenGate(app, token, user_of)
 
     def longest(scope: Scope) -> int:
         return BODY_LIMIT if gate is None or gate.admit(scope) else LOGIN_LIMIT

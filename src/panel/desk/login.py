@@ -15,9 +15,11 @@ from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from panel.desk.forms import read_form
+from panel.desk.own_user import UserOf
 from panel.errors import UsageError
 from panel.readers.community.networks import networks_of
 from panel.readers.serve.limits import Bound, VisitLimiter
+from panel.readers.serve.proxies import connected
 from panel.readers.serve.visitors import address_of, cookie_of, is_secure
 
 COOKIE = "panel_desk"
@@ -34,35 +36,38 @@ ALL_GUESSES_BOUND = Bound(burst=100, seconds=10, daily=5000)
 class _Session:
     began: float
     seen: float
+    user: int | None
 
 
 class Sessions:
     """Who is logged in: random keys, of which only hashes are kept.
 
     A session ends two hours after its last request and twelve hours after it began. Beyond
-    MOST_SESSIONS the one that was used least recently ends.
+    MOST_SESSIONS the one that was used least recently ends. It is of one user of this machine, by
+    number, or of nobody's whom the system could name: browsers send a cookie to every port of a
+    host, and so to programs of other users.
     """
 
     def __init__(self, clock: Callable[[], float] = time.time) -> None:
         self._clock = clock
         self._known: dict[bytes, _Session] = {}  # in the order of their last use
 
-    def begin(self) -> str:
-        """Begin a session; returns its key."""
+    def begin(self, user: int | None = None) -> str:
+        """Begin a session of a user; returns its key."""
         key, now = secrets.token_urlsafe(32), self._clock()
         self._known = {each: known for each, known in self._known.items() if self._lasts(known)}
         while len(self._known) >= MOST_SESSIONS:
             del self._known[next(iter(self._known))]
-        self._known[_hashed(key)] = _Session(now, now)
+        self._known[_hashed(key)] = _Session(now, now, user)
         return key
 
-    def admit(self, key: str) -> bool:
-        """Whether a key is of a session that has not ended; this is a use of it."""
-        found = self._known.pop(_hashed(key), None)
-        if found is None or not self._lasts(found):
+    def admit(self, key: str, user: Callable[[], int | None] = lambda: None) -> bool:
+        """Whether a key is of this user's session that has not ended; this is a use of it."""
+        found = self._known.get(_hashed(key))
+        if found is None or not self._lasts(found) or found.user != user():
             return False
         found.seen = self._clock()
-        self._known[_hashed(key)] = found
+        self._known[_hashed(key)] = self._known.pop(_hashed(key))
         return True
 
     def end(self, key: str) -> None:
@@ -81,9 +86,9 @@ def _hashed(key: str) -> bytes:
 class TokenGate:
     """Asks each browser for the token, then recognises it by a random cookie until it logs out."""
 
-    def __init__(self, app: ASGIApp, token: str, sessions: Sessions | None = None) -> None:
-        self._app, self._token = app, token
-        self._sessions = sessions or Sessions()
+    def __init__(self, app: ASGIApp, token: str, user_of: UserOf) -> None:
+        self._app, self._token, self._user_of = app, token, user_of
+        self._sessions = Sessions()
         self._guesses = VisitLimiter(GUESSES_BOUND)
         self._all_guesses = VisitLimiter(ALL_GUESSES_BOUND)
 
@@ -109,7 +114,10 @@ class TokenGate:
 
     def admit(self, scope: Scope) -> bool:
         """Whether a request is of somebody logged in."""
-        return self._sessions.admit(_cookie(Request(scope)))
+        return self._sessions.admit(_cookie(Request(scope)), lambda: self._user(scope))
+
+    def _user(self, scope: Scope) -> int | None:
+        return self._user_of(connected(scope), scope["server"])
 
     async def _login(self, request: Request) -> Response:
         networks = networks_of(address_of(request))
@@ -127,7 +135,7 @@ class TokenGate:
         self._guesses.forget(networks)
         self._sessions.end(_cookie(request))
         answer = RedirectResponse("/", 303)
-        _set_cookie(answer, request, self._sessions.begin())
+        _set_cookie(answer, request, self._sessions.begin(self._user(request.scope)))
         return answer
 
     def _logout(self, request: Request) -> Response:

@@ -111,11 +111,12 @@ def address(place: Place, port: int) -> str:
 def server(desk: Desk, place: Place, port: int) -> uvicorn.Server:
     """Return the server of a desk; ``run(sockets=[...])`` serves until it is told to stop."""
     pages = application(desk, gated=place.token is not None)
-    app = guarded(pages, place.known(port), place.token, place.bounds)
-    user_of = who_tells() if place.token is None else None
-    if user_of is None:
-        return make_server(app, place.bounds, place.proxies)
-    return make_server(app, place.bounds, place.proxies, unless_own(user_of))
+    told = who_tells()
+    user_of = told or (lambda _client, _server: None)
+    app = guarded(pages, place.known(port), place.token, place.bounds, user_of)
+    if place.token is None and told is not None:
+        return make_server(app, place.bounds, place.proxies, unless_own(told))
+    return make_server(app, place.bounds, place.proxies)
 
 
 def serve(

@@ -15,6 +15,7 @@ from panel.errors import UsageError
 
 _FORWARDED_FOR = re.compile(rb"\nx-forwarded-for:([^\r\n]*)")
 FORWARDED_HOST = "forwarded_host"  # in the state of a request
+_PROXY = "proxy"  # the same: the address of a proxy that passed the request on
 
 
 def parse_address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
@@ -93,6 +94,7 @@ class TrustedProxies:
         headers = Headers(scope=scope)
         visitor = self._last_visitor(_entries(headers, "x-forwarded-for"))
         if visitor:
+            scope["state"][_PROXY] = scope["client"]
             scope["client"] = (visitor, 0)
         proto = _entries(headers, "x-forwarded-proto")[-1].lower()
         if proto in ("http", "https"):
@@ -100,6 +102,11 @@ class TrustedProxies:
         host = _entries(headers, "x-forwarded-host")[-1]
         if host:
             scope["state"][FORWARDED_HOST] = host
+
+
+def connected(scope: Scope) -> tuple[str, int] | None:
+    """Return the address that a request's connection comes from, a proxy's if it has passed one."""
+    return scope.get("state", {}).get(_PROXY, scope["client"])  # type: ignore[no-any-return]
 
 
 @functools.lru_cache(maxsize=1024)  # who asks once often asks again
