@@ -42,12 +42,15 @@ def site(tmp_path: Path) -> Iterator[Served]:
         (['a="\\073; reader=1.a'], "1.a"),
         (['reader="' + "\\" * 16_000 + '"'], '"' + "\\" * 16_000 + '"'),
         (["other_reader=1.a", "reader"], ""),
+        (["reader=1.a; reader=2.b"], ""),
+        (["reader=1.a", "reader=2.b"], ""),
         ([], ""),
     ],
 )
 def test_a_cookie_is_read_as_it_was_sent(sent: list[str], found: str) -> None:
     headers = [(b"cookie", each.encode()) for each in sent]
-    assert cookie_of(Request({"type": "http", "headers": headers}), "reader") == found
+    scope = {"type": "http", "scheme": "http", "server": ("127.0.0.1", 80), "path": "/"}
+    assert cookie_of(Request(scope | {"headers": headers}), "reader") == found
 
 
 @pytest.fixture
@@ -295,6 +298,31 @@ def test_only_a_trusted_proxy_can_say_that_the_browser_uses_https(
         origin = served.origin.replace("http:", "https:") if secure else served.origin
         reply = served.post("/vote", fields, X_Forwarded_Proto="https", Origin=origin)
         assert ("Secure" in reply.headers["set-cookie"]) is secure
+
+
+def test_behind_https_a_neighbouring_host_cannot_give_readers_its_own_voter(
+    proxied: Served,
+) -> None:
+    https = {"X_Forwarded_Proto": "https", "Origin": proxied.origin.replace("http:", "https:")}
+
+    def vote(cookie: str, choice: str = "ship") -> str:
+        fields = {"tool": "anvil", "vote": choice}
+        return proxied.post("/vote", fields, Cookie=cookie, **https).cookie
+
+    own = vote("")
+    name, _equals, value = own.partition("=")
+    assert name == "__Host-panel_visitor", "browsers take it from this very host alone"
+    assert vote(own, "skip") == "" and votes(proxied, "anvil") == 1
+    assert vote(f"panel_visitor={value}"), "one of another name is nobody's"
+    assert votes(proxied, "anvil") == 2
+
+
+def test_of_two_cookies_of_a_voter_neither_counts(site: Served) -> None:
+    planted = site.vote("anvil", "skip").cookie
+    own = site.vote("anvil", "ship").cookie
+    for both in (f"{planted}; {own}", f"{own}; {planted}"):
+        assert site.vote("anvil", "ship", both).cookie not in ("", planted, own)
+    assert votes(site, "anvil") == 4
 
 
 def test_a_tool_without_a_page_is_not_named_among_the_votes(tmp_path: Path) -> None:

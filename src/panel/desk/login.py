@@ -20,7 +20,7 @@ from panel.errors import UsageError
 from panel.readers.community.networks import networks_of
 from panel.readers.serve.limits import Bound, VisitLimiter
 from panel.readers.serve.proxies import connected
-from panel.readers.serve.visitors import address_of, cookie_of, is_secure
+from panel.readers.serve.visitors import address_of, cookie_name, cookie_of, is_secure
 
 COOKIE = "panel_desk"
 IDLE_SECONDS = 2 * 3600.0
@@ -163,19 +163,14 @@ class TokenGate:
         return page
 
 
-def _name(request: Request) -> str:
-    """Return the cookie's name: over https browsers accept it from this very host alone."""
-    return f"__Host-{COOKIE}" if is_secure(request) else COOKIE
-
-
 def _cookie(request: Request) -> str:
-    return cookie_of(request, _name(request))
+    return cookie_of(request, COOKIE)
 
 
 def _set_cookie(answer: Response, request: Request, key: str) -> None:
     """Set the cookie, or take it back where the key is empty."""
     answer.set_cookie(
-        _name(request),
+        cookie_name(request, COOKIE),
         key,
         max_age=None if key else 0,
         httponly=True,

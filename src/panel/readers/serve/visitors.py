@@ -38,30 +38,36 @@ def visitor_of(request: Request, secret: Secret) -> Visitor:
     )
 
 
+def cookie_name(request: Request, name: str) -> str:
+    """Return a cookie's full name: over https browsers accept it from this very host alone."""
+    return f"__Host-{name}" if is_secure(request) else name
+
+
 def cookie_of(request: Request, name: str) -> str:
-    """Return a cookie as it was sent; "" where there is none.
+    """Return a cookie as it was sent; "" where there is none, or more than one.
+
+    A page of a neighbouring host can add one, and which of two is this host's nobody can tell.
 
     Not ``request.cookies``: to undo quotation marks takes Python the square of their length before
     3.11.10 and 3.12.6 (CVE-2024-7592), and http.cookies drops all where one is odd.
     """
-    found = ""
-    for each in ";".join(request.headers.getlist("cookie")).split(";"):
-        key, _equals, value = each.partition("=")
-        if key.strip() == name:
-            found = value.strip()
-    return found
+    sent = ";".join(request.headers.getlist("cookie")).split(";")
+    pairs = [each.partition("=") for each in sent]
+    wanted = cookie_name(request, name)
+    found = {value.strip() for key, _equals, value in pairs if key.strip() == wanted}
+    return found.pop() if len(found) == 1 else ""
 
 
-def remember(response: Response, visitor: Visitor, secure: bool) -> None:
+def remember(response: Response, request: Request, visitor: Visitor) -> None:
     """Set the cookie of a new visitor, hidden from scripts and from other sites."""
     if visitor.new:
         response.set_cookie(
-            COOKIE,
+            cookie_name(request, COOKIE),
             visitor.token,
             max_age=COOKIE_SECONDS,
             httponly=True,
             samesite="lax",
-            secure=secure,
+            secure=is_secure(request),
         )
 
 

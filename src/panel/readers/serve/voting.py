@@ -17,7 +17,7 @@ from panel.readers.community.votes import share_json, share_record
 from panel.readers.serve.files import has_tag
 from panel.readers.serve.forms import BadForm, own_path, read_fields
 from panel.readers.serve.site import Notice, Site, from_now, notice, retry_after, site_of
-from panel.readers.serve.visitors import Visitor, address_of, is_secure, remember, visitor_of
+from panel.readers.serve.visitors import Visitor, address_of, remember, visitor_of
 from panel.workspace.verdict import SHIP, SKIP
 
 CHANGING = 10  # voters who change their votes as often as they may, from one address
@@ -100,7 +100,7 @@ async def vote_by_script(request: Request) -> Response:
     response = JSONResponse(
         {**share, "vote": fields["vote"]}, headers={"Cache-Control": "no-store"}
     )
-    remember(response, visitor, is_secure(request))
+    remember(response, request, visitor)
     return response
 
 
@@ -113,7 +113,7 @@ async def vote_by_form(request: Request) -> Response:
     response = RedirectResponse(
         own_path(fields.get("next", "/")), 303, {"Cache-Control": "no-store"}
     )
-    remember(response, visitor, is_secure(request))
+    remember(response, request, visitor)
     return response
 
 
