@@ -222,6 +222,9 @@ ROWS: list[tuple[int, bytes, str, str]] = [
     # The same in the words, and with the statuses, of other servers.
     (403, body(GUIDELINES, code="permission_denied"), "abstain", "filtered"),  # xAI
     (400, body("Content Exists Risk"), "abstain", "filtered"),  # DeepSeek
+    (500, body("Blocked", code="content_filter"), "abstain", "filtered"),
+    (500, body("The content filter service timed out. Please try again."), "retry", "http_500"),
+    (500, body("guardrail check failed: connection refused"), "retry", "http_500"),
     (400, body("The request was rejected: considered high risk"), "abstain", "filtered"),
     (400, body("We've limited access to this for safety reasons."), "abstain", "filtered"),
     (424, bare(errors=[{"message": "Prompt blocked: security"}]), "abstain", "filtered"),

@@ -20,7 +20,7 @@ from panel.endpoint import fault_words as words
 from panel.endpoint.probabilities import LOGPROB_FIELDS
 from panel.endpoint.responses import RawResponse
 from panel.endpoint.waits import asked_wait, daily, named_values, reset_wait, words_of
-from panel.endpoint.way_faults import WAY_REMEDIES
+from panel.endpoint.way_faults import TOO_LONG, WAY_REMEDIES
 from panel.text import in_words, without_pages
 
 Action = Literal["retry", "stop", "suspect", "degrade", "abstain", "record", "elsewhere", "later"]
@@ -187,7 +187,8 @@ TABLE = (
     _Row((400, 422), "suspect", "reply_limit", words.CAP),
     _Row((400, 413, 422, 500), "record", "context_overflow", words.OVERFLOW),
     # A filter may say that the caller may not do this, and a key's refusal names no filter.
-    _Row((*_OF_WORDS, 500, *_OK), "abstain", "filtered", words.FILTER, words.FILTER_CODES),
+    _Row((*_OF_WORDS, *_OK), "abstain", "filtered", words.FILTER, words.FILTER_CODES),
+    _Row((500,), "abstain", "filtered", codes=words.FILTER_CODES),  # in words, a filter that fails
     _Row((403,), "stop", "key_refused", words.KEY),
     _Row(_ASKED_BADLY, "suspect", "key_refused", words.KEY),
     _Row(_FORBIDDEN, "suspect", "forbidden"),
@@ -219,7 +220,7 @@ def classify_fault(
         if kind == "refused":
             return Fault("stop", "unreachable", detail)
         if kind in WAY_REMEDIES:
-            return Fault("stop", kind, detail)
+            return Fault("suspect" if kind in TOO_LONG else "stop", kind, detail)
         return Fault("record" if kind == NOT_RECORDED else "retry", kind, detail)
     status = answer.status or 0
     if 200 <= status < 300 and answer.completion() is not None:

@@ -25,6 +25,7 @@ _TLS_ALERT = r"\x15\x03"  # how a TLS server answers plain HTTP, as aiohttp quot
 _TLS_ASKED_FOR = re.compile(  # nginx, Go, Apache, with status 400
     r"plain HTTP request was sent to HTTPS|HTTP request to an HTTPS server|speaking plain HTTP"
 )
+TOO_LONG = ("body_too_long", "head_too_long")  # faults of an answer, which need not be of others
 # What a person can do about a fault of the way; none of them passes by itself.
 WAY_REMEDIES = {
     "proxy_refused": "Give it the name and password it wants, http://NAME:PASSWORD@HOST:PORT, or "
