@@ -14,16 +14,16 @@ import ssl
 import threading
 import time
 import zlib
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
 
 from panel.cells.packed import zstd_module
-from panel.endpoint.bodies import BODY_BYTES, BodyTooLong, unpacked
-from panel.endpoint.client import Client
+from panel.endpoint.bodies import BODY_BYTES, LONG_BYTES, BodyTooLong, aside, unpacked
+from panel.endpoint.client import ERROR_BYTES, Client
 from panel.endpoint.faults import Fault, classify_fault
 from panel.endpoint.proxies import Proxy, proxy_for
 from panel.endpoint.responses import RawResponse
@@ -445,7 +445,7 @@ def test_a_head_without_end_is_said_to_be_one(mock: MockEndpoint, lines: int, le
     headers = {f"x-{number}": "y" * length for number in range(lines)}
     mock.face = lambda _index, _body: Answer(headers=headers)
     fault = fault_of(mock.base_url)
-    assert (fault.action, fault.label) == ("stop", "head_too_long")
+    assert (fault.action, fault.label) == ("suspect", "head_too_long")
     assert "256 KiB" in fault.detail and "2,000 lines" in fault.detail
 
 
@@ -533,6 +533,88 @@ def test_what_broke_off_amid_a_reply_is_no_answer(body: bytes, framing: str) -> 
     assert answer.transport_fault is not None and answer.transport_fault[0] == "dropped"
 
 
+@contextmanager
+def handled(handle: Callable[[socket.socket], None]) -> Iterator[str]:
+    """Serve with a function of one connection; yields the base_url."""
+
+    class Handler(socketserver.BaseRequestHandler):
+        def handle(self) -> None:
+            with suppress(OSError):
+                handle(self.request)
+
+    class Server(socketserver.ThreadingTCPServer):
+        daemon_threads = True
+
+    with Server(("127.0.0.1", 0), Handler) as server:
+        threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_address[1]}/v1"
+        server.shutdown()
+
+
+@pytest.mark.parametrize(
+    ("body", "sign"),
+    [(b"".join(EVENTS) + DONE, b": alive\n\n"), (b"".join(EVENTS), b": alive\n\n"), (PLAIN, b"\n")],
+)
+def test_a_reply_that_is_whole_has_ended_though_signs_of_life_go_on(
+    body: bytes, sign: bytes
+) -> None:
+    def handle(connection: socket.socket) -> None:
+        connection.recv(65536)
+        connection.sendall(b"HTTP/1.1 200 OK\r\nconnection: close\r\n\r\n" + body)
+        while True:  # until the other side has gone
+            time.sleep(0.1)
+            connection.sendall(sign)
+
+    with handled(handle) as url:
+        [answer] = ask(url)
+    found = answer.completion()
+    assert found is not None and found["choices"][0]["message"]["content"] == "Ship it."
+
+
+def test_what_comes_after_a_finish_amid_signs_of_life_is_waited_for() -> None:
+    usage = b'data: {"choices": [], "usage": {"prompt_tokens": 7, "completion_tokens": 3}}\n\n'
+
+    def handle(connection: socket.socket) -> None:
+        connection.recv(65536)
+        connection.sendall(b"HTTP/1.1 200 OK\r\nconnection: close\r\n\r\n" + EVENTS[0])
+        for number in range(60):
+            time.sleep(0.1)
+            late = {9: EVENTS[1], 11: usage}  # about when it is first looked at
+            connection.sendall(late.get(number, b": alive\n\n"))
+
+    with handled(handle) as url:
+        [answer] = ask(url)
+    found = answer.completion()
+    assert found is not None and found["usage"]["prompt_tokens"] == 7
+
+
+def test_an_answer_that_comes_twice_is_not_taken_for_the_next_one() -> None:
+    asked = 0
+
+    def twice(connection: socket.socket) -> None:
+        nonlocal asked
+        while connection.recv(65536):
+            asked += 1
+            body = json.dumps(completion(f"answer {asked}")).encode()
+            answer = b"HTTP/1.1 200 OK\r\ncontent-length: %d\r\n\r\n%b" % (len(body), body)
+            connection.sendall(answer)
+            time.sleep(0.05)
+            connection.sendall(answer)
+
+    async def slowly(url: str) -> list[str]:
+        said = []
+        async with Client(url, None, Endpoint("lab", None, url, "m")) as client:
+            for _ in range(3):
+                found = (await client.complete({"model": "m", "messages": []})).completion()
+                assert found is not None
+                said.append(found["choices"][0]["message"]["content"])
+                await asyncio.sleep(0.3)
+        return said
+
+    with handled(twice) as url:
+        assert asyncio.run(slowly(url)) == ["answer 1", "answer 2", "answer 3"]
+
+
 def test_an_answer_that_pauses_is_waited_for() -> None:
     """However long the pause, what came before it is no whole reply."""
     pieces = [PLAIN[:20], PLAIN[20:40], PLAIN[40:]]
@@ -580,5 +662,33 @@ def test_a_body_has_a_bound_packed_or_not(mock: MockEndpoint) -> None:
     for body in (packed, zstd.compress(b" " * (BODY_BYTES + 1)), b" " * (BODY_BYTES + 1)):
         mock.face = lambda _index, _body, body=body: Answer(body=body)
         fault = fault_of(mock.base_url)
-        assert (fault.action, fault.label) == ("stop", "body_too_long")
-        assert "64 MiB" in fault.detail
+        assert (fault.action, fault.label) == ("suspect", "body_too_long")
+        assert "32 MiB" in fault.detail
+
+
+def test_of_a_long_error_only_the_beginning_is_kept(mock: MockEndpoint) -> None:
+    body = b"the key is bad; " * (2 * ERROR_BYTES // 16)
+    mock.face = lambda _index, _body: Answer(503, body)
+    [answer] = ask(mock.base_url)
+    assert answer.body == body[:ERROR_BYTES]
+
+
+def test_a_long_body_is_read_beside_the_event_loop() -> None:
+    here = threading.get_ident()
+    assert asyncio.run(aside(LONG_BYTES, threading.get_ident)) == here
+    assert asyncio.run(aside(LONG_BYTES + 1, threading.get_ident)) != here
+
+
+def test_a_cookie_that_is_set_is_sent_to_nobody(mock: MockEndpoint) -> None:
+    cookie = {"set-cookie": "session=secret; Path=/"}
+    mock.face = lambda _index, _body: Answer(headers=cookie)
+
+    async def everything() -> None:
+        async with Client(mock.base_url, KEY, Endpoint("lab", None, mock.base_url, "m")) as client:
+            for _ in range(2):
+                await client.complete({"model": "m", "messages": []})
+                await client.models()
+                await client.page("/api/version", 5)
+
+    asyncio.run(everything())
+    assert [r["path"] for r in mock.requests if "cookie" in r["headers"]] == []

@@ -7,10 +7,12 @@ stored: NUL and halves of surrogate pairs become U+FFFD.
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 import zlib
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 from pydantic_core import from_json
 
@@ -19,7 +21,15 @@ from panel.endpoint.event_stream import ENDED, Event, events_of, is_chunk, joine
 from panel.text import clean_text
 from panel.workspace.lenient_json import decoder
 
-BODY_BYTES = 64 * 2**20  # of an answer, unpacked; a verdict has some 3 KiB
+BODY_BYTES = 32 * 2**20  # of an answer, unpacked; a verdict has some 3 KiB, 6 MiB with its tokens
+LONG_BYTES = 2**18  # of a body that is read in a thread of its own, so that others can go on
+
+T = TypeVar("T")
+
+
+async def aside(size: int, work: Callable[[], T]) -> T:
+    """Do work on a body of this size, a long one without holding up the event loop."""
+    return await asyncio.to_thread(work) if size > LONG_BYTES else work()
 
 
 class BodyTooLong(ValueError):  # noqa: N818 - it names the body, not the fault
@@ -114,12 +124,16 @@ def read_parts(body: bytes) -> tuple[Any, list[Event | str] | None]:
     return value, None
 
 
-def is_whole(body: bytes) -> bool:
-    """Whether a body lacks nothing: its JSON is closed, or its stream has told its end."""
+def whole_value(body: bytes) -> Any:
+    """Return the value of a body that lacks nothing, else None.
+
+    Its JSON is closed, or its stream has told its end.
+    """
     value = read_body(body)
     error = value.get("error") if isinstance(value, dict) else None
     said = error.get("message") if isinstance(error, dict) else None
-    return isinstance(value, dict | list | str) and not str(said).startswith(ENDED)
+    whole = isinstance(value, dict | list | str) and not str(said).startswith(ENDED)
+    return value if whole else None
 
 
 # What may stand before an object: marks of order and blanks, with a width or without, comments

@@ -6,7 +6,7 @@ import asyncio
 import re
 import time
 from collections.abc import Callable, Coroutine
-from dataclasses import replace
+from functools import partial
 from typing import Any, Protocol, Self
 from urllib.parse import urlsplit
 
@@ -16,7 +16,7 @@ import openai
 from pydantic_core import to_json
 
 from panel.cells.cells import Cell
-from panel.endpoint.bodies import PACKINGS, decoded
+from panel.endpoint.bodies import PACKINGS, aside, decoded
 from panel.endpoint.masking import mask_keys, mask_line
 from panel.endpoint.own_keys import OwnKeys
 from panel.endpoint.responses import RawResponse
@@ -25,6 +25,7 @@ from panel.endpoint.way_faults import transport_fault, way_fault
 from panel.errors import EndpointError
 from panel.workspace.endpoints import Endpoint
 
+ERROR_BYTES = 2**20  # of an error that are kept, however long it is
 NO_KEY = "none"  # the client insists on a key; local servers ignore it
 
 
@@ -182,11 +183,18 @@ class Client:
         seconds = time.perf_counter() - started
         if (fault := way_fault(answer, self._route)) is not None:
             return RawResponse(seconds, transport_fault=fault)
+        return await aside(len(answer.body), partial(self._read, answer, seconds))
+
+    def _read(self, answer: Received, seconds: float) -> RawResponse:
+        """Read an answer, and return it without keys."""
         headers = self._without_keys(answer.headers)
         response = RawResponse(seconds, answer.status, headers, answer.body, keyless=self._keyless)
+        if response.completion() is None and answer.status not in range(200, 300):
+            response = response.with_body(answer.body[:ERROR_BYTES])
         response = self._own_keys.without(response)
         if response.completion() is None:  # an error's words; a reply is the model's, and data
-            response = replace(response, body=_changed(response.body, mask_keys), _parsed=None)
+            response = response.with_body(_changed(response.body, mask_keys))
+        response.json()  # here and not where it would hold others up
         return response
 
     def _without_keys(self, headers: dict[str, str]) -> dict[str, str]:

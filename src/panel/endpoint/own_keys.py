@@ -7,7 +7,6 @@ import html
 import json
 import re
 from collections.abc import Iterable
-from dataclasses import replace
 from typing import Any
 
 from panel.endpoint.bodies import decoded, read_parts, read_text
@@ -46,7 +45,7 @@ class OwnKeys:
         """Return an answer whose body is without the secrets; a key that is a word may be said."""
         pattern = self._all if answer.completion() is None else self._in_replies
         body = pattern.cut_body(answer.body)
-        return answer if body is answer.body else replace(answer, body=body, _parsed=None)
+        return answer if body is answer.body else answer.with_body(body)
 
     def without_in_line(self, raw: bytes) -> bytes:
         """Return one line of a file of replies without the secrets."""

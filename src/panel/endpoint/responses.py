@@ -8,6 +8,8 @@ from typing import Any
 
 from panel.endpoint.bodies import decoded, read_body, read_text
 
+UNREAD: Any = object()  # of a body that nobody has read yet; None is what is no JSON
+
 
 @dataclass(slots=True)
 class RawResponse:
@@ -23,7 +25,11 @@ class RawResponse:
     body: bytes = b""
     transport_fault: tuple[str, str] | None = None
     keyless: bool = False
-    _parsed: Any = None
+    _parsed: Any = UNREAD
+
+    def with_body(self, body: bytes) -> RawResponse:
+        """Return the same answer with another body."""
+        return self if body is self.body else replace(self, body=body, _parsed=UNREAD)
 
     def text(self) -> str:
         """Return the body as text; bytes that are not in its encoding become U+FFFD."""
@@ -31,8 +37,8 @@ class RawResponse:
 
     def json(self) -> Any:
         """Return the body as JSON, an event stream as what it adds up to; None where it is none."""
-        if self._parsed is None and self.body:
-            self._parsed = read_body(self.body)
+        if self._parsed is UNREAD:
+            self._parsed = read_body(self.body) if self.body else None
         return self._parsed
 
     def completion(self) -> dict[str, Any] | None:

@@ -12,14 +12,16 @@ import ssl
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from urllib.parse import SplitResult
 
 import aiohttp
 import httpx2
+from aiohttp.connector import Connection
 from multidict import CIMultiDict
 from yarl import URL
 
-from panel.endpoint.bodies import BODY_BYTES, BodyTooLong, is_whole, unpacked
+from panel.endpoint.bodies import BODY_BYTES, BodyTooLong, aside, unpacked, whole_value
 from panel.endpoint.proxies import Proxy, proxy_for
 from panel.errors import EndpointError
 
@@ -141,10 +143,11 @@ class Transport(httpx2.AsyncBaseTransport):
         """Send one request of the openai client and read the whole answer, unpacked."""
         like = Like(request)
         answer, body = await self._sent(like, await request.aread(), read_whole)
-        packed = (b"content-encoding", b"content-length")
+        # httpx2 would send a cookie to every page of the host from then on.
+        left = (b"content-encoding", b"content-length", b"set-cookie")
         return httpx2.Response(
             answer.status,
-            headers=[line for line in answer.raw_headers if line[0].lower() not in packed],
+            headers=[line for line in answer.raw_headers if line[0].lower() not in left],
             stream=httpx2.ByteStream(body),
             request=request,
         )
@@ -179,7 +182,7 @@ class Transport(httpx2.AsyncBaseTransport):
     def _opened(self) -> aiohttp.ClientSession:
         if self._session is None:  # only now: it wants a running loop
             self._session = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(
+                connector=_Connector(
                     limit=self._connections, keepalive_timeout=5.0, ssl=self._route.trust or True
                 ),
                 timeout=aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_SECONDS),
@@ -214,32 +217,75 @@ class Transport(httpx2.AsyncBaseTransport):
             await self._session.close()
 
 
+class _Connector(aiohttp.TCPConnector):
+    """Takes no connection again on which something came that nobody had asked for.
+
+    It would be read as the next answer: some gateways send one twice.
+    """
+
+    async def connect(self, *request: Any, **more: Any) -> Connection:
+        """Return a connection for a request."""
+        connection = await super().connect(*request, **more)
+        for _ in range(self.limit):
+            for _turn in range(2):  # of the loop: what lies in the socket is read then
+                await asyncio.sleep(0)
+            if connection.protocol is None or not connection.protocol.should_close:
+                break
+            connection.close()
+            connection = await super().connect(*request, **more)
+        return connection
+
+
 async def read_whole(answer: aiohttp.ClientResponse) -> bytes:
     """Read a body and unpack it; raises ClientPayloadError from BodyTooLong.
 
-    What is whole by itself is not lost where its framing is broken, or its end never told.
+    What is whole by itself is not lost where its framing is broken, or its end never told: it has
+    ended where nothing came for a while, or nothing but what keeps a connection alive.
     """
-    packing = answer.headers.get("content-encoding", "")
-    body, told, patience = bytearray(), 0, QUIET_SECONDS
+    body = _Body(answer.headers.get("content-encoding", ""))
+    loop = asyncio.get_running_loop()
+    patience, looked = QUIET_SECONDS, 0
+    due = loop.time() + patience
     try:
         while True:
+            quiet = False
             try:
-                async with asyncio.timeout(patience if len(body) > told else None):
+                async with asyncio.timeout(patience if len(body.raw) > looked else None):
                     piece = await answer.content.readany()
             except TimeoutError:
-                if is_whole(unpacked(bytes(body), packing)):
-                    break
-                told, patience = len(body), 2 * patience
-                continue
+                piece, quiet = b"", True
             except aiohttp.ClientError:
-                if is_whole(unpacked(bytes(body), packing)):
+                if await body.ended(quiet=True):
                     break
                 raise
-            if not piece:
+            if not piece and not quiet:
                 break
-            body += piece
-            if len(body) > BODY_BYTES:
+            body.raw += piece
+            if len(body.raw) > BODY_BYTES:
                 raise BodyTooLong
-        return unpacked(bytes(body), packing)
+            if quiet or loop.time() >= due:
+                if await body.ended(quiet):
+                    break
+                looked, patience = len(body.raw), 2 * patience
+                due = loop.time() + patience
+        return body.unpacked()
     except BodyTooLong as error:
         raise aiohttp.ClientPayloadError from error
+
+
+class _Body:
+    """A body while it comes. raw: its bytes so far."""
+
+    def __init__(self, packing: str) -> None:
+        self.raw = bytearray()
+        self._packing = packing
+        self._before: Any = None
+
+    def unpacked(self) -> bytes:
+        return unpacked(bytes(self.raw), self._packing)
+
+    async def ended(self, quiet: bool) -> bool:
+        """Whether it lacks nothing; unless it was quiet, nothing may have come to it, either."""
+        now = await aside(len(self.raw), lambda: whole_value(self.unpacked()))
+        before, self._before = self._before, now
+        return now is not None and (quiet or now == before)
