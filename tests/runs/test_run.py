@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Callable
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,9 @@ import pytest
 
 from panel.errors import EndpointError, UsageError
 from panel.runs.selection import Selection, prepare
+from panel.store.connection import FILE
 from panel.workspace.loading import load_workspace
+from tests.support.journals import changed
 from tests.support.mock_endpoint import Answer, MockEndpoint, completion
 from tests.support.results import cards_of
 from tests.support.runs import rows, run
@@ -49,6 +52,30 @@ def test_the_summary_counts_cells_requests_and_tokens(mocked: Space, mock: MockE
     assert summary.cached_tokens == 180
     assert summary.prompt_tokens and summary.prompt_tokens > 300
     assert summary.cost_usd and summary.stopped is None and summary.run_id
+
+
+def a_day_ahead(line: dict[str, Any]) -> dict[str, Any]:
+    """Return a line of a journal as a clock a day ahead dates it."""
+    for name in line.keys() & {"started_at", "finished_at"}:
+        line[name] = (datetime.fromisoformat(line[name]) + timedelta(days=1)).isoformat()
+    return line
+
+
+def test_the_last_answer_counts_though_the_clock_went_back(
+    mocked: Space, mock: MockEndpoint
+) -> None:
+    run(mocked)
+    [file] = mocked.root.glob("runs/*/attempts.jsonl")
+    changed(file, lambda lines: [a_day_ahead(line) for line in lines])
+    (mocked.root / "runs" / FILE).unlink()
+    mocked.tool("anvil", tagline="Names the lines that are wrong.")
+    run(mocked)
+    asked = {json.dumps(request["body"]["messages"]) for request in mock.requests[-4:]}
+    assert len(asked) == 4 and mock.asked == ALL + 4
+    outcomes = "SELECT count(*) FROM journal.outcomes WHERE present AND tool = 'anvil'"
+    assert rows(mocked, f"{outcomes} AND run_id = (SELECT max(run_id) FROM runs)") == [(4,)]
+    assert run(mocked).asked == 0
+    assert rows(mocked, "SELECT count(*) FROM journal.adoptions") == [(0,)]
 
 
 def test_what_the_server_does_not_count_is_unknown(mocked: Space, mock: MockEndpoint) -> None:

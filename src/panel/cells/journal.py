@@ -60,9 +60,26 @@ _OLD_KINDS = {"reading": "reparse"}  # of format 1, whose lines need not say the
 _OLD_FIELDS = {"rung": "output_mode"}
 
 
+_ahead = timedelta()
+
+
+def keep_after(latest: datetime | None) -> None:
+    """Have ``utc_now`` tell no time up to ``latest``, the last that a journal tells, if any.
+
+    What is written next comes after it, though the clock went back: the last answer counts.
+    """
+    global _ahead  # noqa: PLW0603 - there is one clock
+    behind = latest - _clock() if latest is not None else timedelta()
+    _ahead = max(timedelta(), behind + timedelta(microseconds=1))
+
+
+def _clock() -> datetime:
+    return datetime.now(UTC).replace(tzinfo=None)
+
+
 def utc_now() -> str:
     """Return the time in UTC, ISO 8601 with microseconds and no zone mark."""
-    return datetime.now(UTC).replace(tzinfo=None).isoformat(timespec="microseconds")
+    return (_clock() + _ahead).isoformat(timespec="microseconds")
 
 
 def utc_after(latest: str) -> str:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from panel.cells.cells import CellKey, Question
+from panel.cells.journal import keep_after
 from panel.cells.lines import adopt_lines
 from panel.cells.plan import make_plan
 from panel.endpoint.batch_api import BatchApi, ServiceBatch
@@ -23,7 +24,7 @@ from panel.runs.run import MEMORY
 from panel.runs.selection import Selection, resolve
 from panel.store.batches import KeptRequests, StoredBatch, StoredRequest
 from panel.store.ingest import ingest, opened
-from panel.store.known import known_cells
+from panel.store.known import known_cells, last_moment
 from panel.workspace.loading import WorkspaceFiles
 
 READ_AT_ONCE = 1000  # lines to one look into the store, and one forcing to disk
@@ -161,6 +162,7 @@ class _Taking:
             else:
                 results[result.custom_id] = result
         with opened(self._workspace.runs) as connection:
+            keep_after(last_moment(connection))
             kept = KeptRequests(connection)
             answered = kept.answered(results)
             done.before += len(answered)

@@ -12,11 +12,12 @@ from typing import Any, Literal
 
 from pydantic import ValidationError
 
-from panel.cells.journal import JournalWriter, journal_line, new_run_id, utc_now
+from panel.cells.journal import JournalWriter, journal_line, keep_after, new_run_id, utc_now
 from panel.cells.lines import end_line, run_line, verdict_fields
 from panel.endpoint.replies import Reply, read_reply
 from panel.endpoint.responses import RawResponse
 from panel.store.ingest import ingest, opened
+from panel.store.known import last_moment
 from panel.store.replies import CUT_SHORT, StoredReply, replies_by_cell
 from panel.workspace.loading import WorkspaceFiles
 from panel.workspace.passages import choices
@@ -96,6 +97,7 @@ def reparse(workspace: WorkspaceFiles, tools: list[str] | None, dry_run: bool = 
     report, personas = Report(), _Personas()
     found: Found = []
     with opened(workspace.runs) as connection:
+        keep_after(last_moment(connection))
         for stored in replies_by_cell(connection, tools):
             found += _read_cell(stored, personas, report)
     if found and not dry_run:

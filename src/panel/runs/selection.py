@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from panel.cells.cells import Cell, CellKey, PairKey, Target, cells_by_pair
-from panel.cells.journal import find_journals
+from panel.cells.journal import find_journals, keep_after
 from panel.cells.plan import Estimate, Known, Plan, estimate, make_plan
 from panel.cells.renames import Rename
 from panel.cells.shards import Shard
@@ -26,7 +26,7 @@ from panel.store.batches import waiting_cells
 from panel.store.connection import Connection
 from panel.store.decisions import guidance_notes
 from panel.store.ingest import opened
-from panel.store.known import answered_elsewhere, known_cells, known_records
+from panel.store.known import answered_elsewhere, known_cells, known_records, last_moment
 from panel.store.queries import answers_by_fingerprint, experience
 from panel.store.renames import asked_under, renamed_since_asked
 from panel.workspace.loading import RUNS, WorkspaceFiles, load_workspace, refuse_empty
@@ -190,6 +190,7 @@ def _prepare(
 ) -> Prepared:
     journals = journals_now(workspace)
     target = resolve(workspace, selection, connection)
+    keep_after(last_moment(connection))
     known, seen = known_cells(connection, target.model), experience(connection, target.model)
     elsewhere = answered_elsewhere(connection, target.model)
     digests, panel = known_records(connection, target.model)

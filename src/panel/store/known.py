@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import datetime
 from sys import intern
 from typing import Any
 
@@ -46,6 +47,17 @@ def known_cells(connection: Connection, model: ModelIdentity) -> dict[CellKey, K
         before = known.get((tool, persona, repeat), NEVER_ASKED)
         known[tool, persona, repeat] = replace(before, settled=(*before.settled, fingerprint))
     return known
+
+
+def last_moment(connection: Connection) -> datetime | None:
+    """Return the latest time that an answer has, a reading of one or an adoption; None for none."""
+    row = connection.execute(
+        "SELECT greatest((SELECT max(finished_at) FROM journal.attempts), "
+        "(SELECT max(read_at) FROM journal.reparses), "
+        "(SELECT max(adopted_at) FROM journal.adoptions))"
+    ).fetchone()
+    moment: datetime | None = row[0] if row else None
+    return moment
 
 
 def settled_cells(connection: Connection) -> set[tuple[str, str, str]]:
