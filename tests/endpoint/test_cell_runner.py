@@ -298,6 +298,20 @@ def test_a_reply_is_not_held_against_a_cap_that_its_server_did_not_take(
     assert mock.asked == 3
 
 
+def test_thoughts_that_are_counted_beside_a_reply_take_no_room_of_its_cap(
+    mocked: Space, mock: MockEndpoint
+) -> None:
+    def face(_index: int, body: dict[str, Any]) -> Answer:
+        said = reply_for(body)["choices"][0]["message"]["content"] + " I hope that helps."
+        usage = {"prompt_tokens": 2000, "completion_tokens": 100, "total_tokens": 12_100}
+        return Answer(body=completion(said, "stop", usage))
+
+    mock.face = face
+    asked = Asked(mocked.root)
+    assert (asked.end.outcome, mock.asked) == ("verdict", 1)
+    assert [a.completion_tokens for a in asked.attempts] == [10_100]
+
+
 @pytest.mark.parametrize("finish", ["error", "abort", "MALFORMED_FUNCTION_CALL", "length"])
 def test_a_whole_verdict_is_kept_whatever_the_server_says_of_its_end(
     mocked: Space, mock: MockEndpoint, finish: str

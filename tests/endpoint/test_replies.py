@@ -304,9 +304,49 @@ def test_the_timings_of_llama_cpp_tell_what_was_cached_where_the_usage_does_not(
     assert read_reply(body).usage == TokenUsage(1350, 10, cached)
 
 
-def test_zero_is_a_count_and_details_may_be_null() -> None:
-    usage = {"prompt_tokens": 0, "completion_tokens": 2**53 - 1, "prompt_tokens_details": None}
-    assert usage_of(usage) == TokenUsage(0, 2**53 - 1, None)
+def test_a_large_number_is_a_count_and_details_may_be_null() -> None:
+    usage = {"prompt_tokens": 7, "completion_tokens": 2**53 - 1, "prompt_tokens_details": None}
+    assert usage_of(usage) == TokenUsage(7, 2**53 - 1, None)
+
+
+@pytest.mark.parametrize(
+    "usage",
+    [
+        {"prompt_tokens": 0, "completion_tokens": 0, "total_tokens": 0},
+        {"prompt_tokens": 0, "completion_tokens": 0, "prompt_tokens_details": {"cached_tokens": 0}},
+    ],
+)
+def test_a_server_that_fills_in_zeros_does_not_count(usage: dict[str, Any]) -> None:
+    assert usage_of(usage) == TokenUsage(None, None, None)
+
+
+THOUGHTS = {"completion_tokens_details": {"reasoning_tokens": 900}}
+
+
+@pytest.mark.parametrize(
+    ("usage", "completion", "beside"),
+    [
+        ({"prompt_tokens": 50, "completion_tokens": 10, "total_tokens": 960, **THOUGHTS}, 910, 900),
+        ({"prompt_tokens": 50, "completion_tokens": 910, "total_tokens": 960, **THOUGHTS}, 910, 0),
+        ({"prompt_tokens": 50, "completion_tokens": 910, **THOUGHTS}, 910, 0),
+        ({"prompt_tokens": 50, "completion_tokens": 10, "total_tokens": 999, **THOUGHTS}, 10, 0),
+        ({"prompt_tokens": 50, "completion_tokens": 10, "total_tokens": 960}, 910, 900),
+        (
+            {
+                "promptTokenCount": 50,
+                "candidatesTokenCount": 10,
+                "thoughtsTokenCount": 900,
+                "totalTokenCount": 960,
+            },
+            910,
+            900,
+        ),
+    ],
+)
+def test_thoughts_that_are_counted_beside_the_completion_are_part_of_it(
+    usage: dict[str, Any], completion: int, beside: int
+) -> None:
+    assert usage_of(usage) == TokenUsage(50, completion, None, beside)
 
 
 def test_cost_needs_prices_and_both_counts() -> None:

@@ -68,7 +68,8 @@ def read_attempt(answer: RawResponse, asked: Attempt, context: AttemptContext) -
     completion = answer.completion()
     assert completion is not None  # classify_fault() calls its absence a fault
     reply = read_reply(completion)
-    if 0 < (context.cap or 0) <= (reply.usage.completion_tokens or 0):
+    written = (reply.usage.completion_tokens or 0) - reply.usage.beside
+    if 0 < (context.cap or 0) <= written:
         reply = reply.at_its_cap()
     usage, cut = context.counts.judge(asked.messages, reply.usage)
     attempt = _with_reply(asked, replace(reply, usage=usage), context.prices)

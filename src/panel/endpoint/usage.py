@@ -13,11 +13,15 @@ from panel.workspace.endpoint_settings import Prices
 
 @dataclass(frozen=True, slots=True)
 class TokenUsage:
-    """Token counts; None where the server gave none. The prompt's hold the cached ones."""
+    """Token counts; None where the server gave none. The prompt's hold the cached ones.
+
+    beside: of the completion's, those of thoughts that the server counts apart from it.
+    """
 
     prompt_tokens: int | None
     completion_tokens: int | None
     cached_tokens: int | None
+    beside: int = 0
 
 
 @dataclass(slots=True)
@@ -79,6 +83,11 @@ _CACHED = (
     *("total_cached_tokens", "cachedContentTokenCount", "cached_content_token_count"),  # Gemini
     "prompt_eval_cached_count",  # Ollama's own
 )
+_TOTAL = ("total_tokens", "totalTokens", "totalTokenCount")
+_THOUGHTS = (
+    *("completion_tokens_details.reasoning_tokens", "output_tokens_details.reasoning_tokens"),
+    *("reasoning_tokens", "thoughtsTokenCount"),
+)
 _BESIDE = ("cache_read_input_tokens", "cacheReadInputTokens")  # not in the prompt's count there
 _WRITTEN = (  # into the cache, by this request
     *("cache_creation_input_tokens", "cacheWriteInputTokens"),
@@ -91,7 +100,9 @@ def read_usage(usage: Any, timings: Any = None) -> TokenUsage:
     """Read the counts, with the cached tokens in the prompt's where the server left them out.
 
     OpenAI counts cached tokens as part of the prompt, Anthropic beside it. Which was meant
-    shows where the sum is told, or where more is cached than the prompt is said to have.
+    shows where the sum is told, or where more is cached than the prompt is said to have. The sum
+    shows as well where thoughts are counted beside the completion (xAI, Gemini): they are paid.
+    No prompt is empty: a server that tells 0 does not count.
     timings: llama.cpp's, which tell what it took from its cache also where the usage does not.
     """
     if not isinstance(usage, dict):
@@ -101,12 +112,18 @@ def read_usage(usage: Any, timings: Any = None) -> TokenUsage:
     if cached is None and isinstance(timings, dict):
         cached = _told(timings, ("cache_n",))
     beside = (cached or 0) + (_told(usage, _WRITTEN) or 0)
+    total = _told(usage, _TOTAL)
     if prompt is not None and beside:
-        total = _told(usage, ("total_tokens", "totalTokens"))
         anthropic = "prompt_tokens" not in usage and any(name in usage for name in _BESIDE)
         if anthropic or beside > prompt or total == prompt + beside + (completion or 0):
             prompt += beside
-    return TokenUsage(prompt, completion, cached)
+    if not prompt:
+        return TokenUsage(None, completion or None, cached or None)
+    rest = (total or 0) - prompt - (completion or 0)
+    thoughts = _told(usage, _THOUGHTS)
+    if completion is None or rest <= 0 or thoughts not in (None, rest):
+        return TokenUsage(prompt, completion, cached)
+    return TokenUsage(prompt, completion + rest, cached, rest)
 
 
 def _told(usage: dict[str, Any], names: Iterable[str]) -> int | None:
