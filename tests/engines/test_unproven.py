@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from typing import Any
+from uuid import uuid4
 
 import pytest
 
@@ -108,6 +109,32 @@ def test_one_text_for_tools_in_a_row_ends_a_run_that_had_verdicts(
     code, summary, done = run(wide, panel)
     assert (code, summary["verdicts"]) == (3, 6) and mock.asked <= 6 + 20
     assert "[Gateway] Upstream returned nothing" in done.err
+
+
+def test_one_text_with_an_id_of_its_own_in_each_is_one_text(
+    wide: Space, mock: MockEndpoint, panel: Panel
+) -> None:
+    def face(index: int, _body: dict[str, Any]) -> Answer | None:
+        said = f"[upstream error 502: no healthy backend. Request id {uuid4()} of {index} s]"
+        return Answer(body=completion(said)) if index >= 6 else None
+
+    mock.face = face
+    code, summary, done = run(wide, panel)
+    assert (code, summary["verdicts"]) == (3, 6) and mock.asked <= 6 + 20
+    assert "no healthy backend" in done.err and "--retry-abstained" in done.err
+
+
+def test_replies_in_a_row_that_fill_no_form_end_a_run_whatever_they_say(
+    wide: Space, mock: MockEndpoint, panel: Panel
+) -> None:
+    def face(index: int, _body: dict[str, Any]) -> Answer | None:
+        words = Answer(body=completion(f"Sorry: {'o' * index}."))
+        return words if index >= 4 else None
+
+    mock.face = face
+    code, summary, done = run(wide, panel)
+    assert (code, summary["verdicts"], summary["stopped"]) == (3, 4, "endpoint")
+    assert "unparsable: 16 cells in a row: it replied 'Sorry: o" in done.err
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,8 @@ UNPARSABLE = "unparsable"
 QUOTED = 160  # characters of a reply that are shown to a person
 HOW_TO_GO_ON = (
     "If a gateway wrote that, look at its log. If the model did, choose a larger one with --model, "
-    "or ask about one tool at a time (--tool): then its abstentions are kept."
+    "or ask about one tool at a time (--tool): then its abstentions are kept. "
+    "--retry-abstained asks again what was kept as one."
 )
 RUNAWAY_SPACE = 0.5  # share of blanks from which a reply cut short is a runaway
 

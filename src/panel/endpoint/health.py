@@ -8,6 +8,7 @@ is in flight at a time: a dead one costs few requests.
 
 from __future__ import annotations
 
+import re
 import time
 from dataclasses import dataclass, field, replace
 from typing import Protocol
@@ -27,6 +28,7 @@ FIRST_WAIT_CAP = 3.0
 WAIT_CAP_SECONDS = 60.0
 OWN_WAIT_CAP = 8.0  # of one cell, while others are answered: only overload passes by waiting
 LOADING_WAIT_CAP = 5.0
+LOOKED_AT = 2000  # characters of a reply that are held against others
 
 # Faults of the whole endpoint which, once it has answered, may be those of one cell.
 _SOMETIMES = {"key_refused", "not_found", "not_an_api", "redirected"}
@@ -129,8 +131,9 @@ class EndpointHealth:
         self.alive()
         if self.proven:
             # A filter may fear some tools in a row; the same words about each are no answers.
-            doubt = doubt if said else replace(doubt, action="record")
-            fault = self._ended(doubt, cell, said or doubt.label)
+            fault = self._ended(doubt, cell, _wording(said)) if said else doubt
+            if fault.action != "stop":
+                fault = self._ended(replace(doubt, action="record"), cell, doubt.label)
             return fault if fault.action == "stop" else None
         fault = self._ended(doubt, cell, doubt.label)
         if fault.action == "stop":
@@ -229,3 +232,9 @@ class EndpointHealth:
             first = f"{counted(many, 'cell')} in a row: " if many > 1 else ""
             return replace(fault, action="stop", detail=f"{first}{fault.detail}")
         return fault
+
+
+def _wording(said: str) -> str:
+    """Return what stays the same where a program says it again: no ids, times and counts."""
+    words = said[:LOOKED_AT].split()
+    return " ".join(word for word in words if not re.search(r"\d", word)) or "numbers"
