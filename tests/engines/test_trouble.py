@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import re
 from collections import Counter
@@ -13,6 +14,7 @@ from typing import Any
 import pytest
 
 from panel.endpoint import health, limits, patience
+from panel.endpoint.bodies import BODY_BYTES
 from panel.text import in_words
 from tests.support import runs
 from tests.support.mock_endpoint import Answer, MockEndpoint, completion, filled, reply_for
@@ -435,6 +437,17 @@ def test_how_long_a_run_waits_is_a_setting(wide: Space, mock: MockEndpoint, pane
     code, summary, done = run(wide, panel)
     assert (code, summary["stopped"]) == (3, "endpoint") and summary["verdicts"] >= 6
     assert "raise longest_wait_seconds in [limits]" in done.err
+
+
+@pytest.mark.slow
+def test_one_question_with_an_answer_without_end_leaves_all_others_answered(
+    wide: Space, mock: MockEndpoint, panel: Panel
+) -> None:
+    packed = gzip.compress(b" " * (BODY_BYTES + 1), 1)
+    mock.face = named("Anvil", Answer(body=packed, headers={"content-encoding": "gzip"}))
+    code, summary, done = run(wide, panel)
+    assert (code, summary["verdicts"], summary["errors"]) == (1, CELLS - 4, 4)
+    assert reasons(wide)["body_too_long"] == 4 and narrated(done) == []
 
 
 # --- what the server does not take ---
