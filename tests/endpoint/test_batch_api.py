@@ -291,7 +291,7 @@ def test_a_file_of_results_may_be_larger_than_any_answer(
     async def fetch() -> None:
         async with TransferClient(service.base_url, KEY, endpoint) as client:
             with (tmp_path / "back.jsonl").open("wb") as into:
-                await BatchApi(client, kind).download("large", into)
+                await BatchApi(client, kind).download("large", into, len(content))
 
     asyncio.run(fetch())
     assert (tmp_path / "back.jsonl").read_bytes() == content

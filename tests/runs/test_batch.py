@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+import gzip
 import json
 import os
 import re
@@ -334,6 +335,48 @@ def test_importing_twice_is_importing_once(
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("what", ["between lines", "in a line", "a page", "nothing"])
+def test_results_that_came_back_incomplete_are_fetched_again(
+    panel: Panel, space: Space, service: BatchService, what: str
+) -> None:
+    export(panel, space)
+    batch(panel, space, "submit")
+    service.finish()
+
+    def cut(_number: int, _method: str, path: str) -> Answer | None:
+        if not path.endswith("/content"):
+            return None
+        content = service.files[path.split("/")[2]].content
+        half = b"".join(content.splitlines(keepends=True)[:3])
+        page = b"<html><body>Please log in</body></html>\n"
+        body = {"between lines": half, "in a line": half[:-9], "a page": page, "nothing": b""}
+        return Answer(body=body[what])
+
+    service.weather = cut
+    done = batch(panel, space, "import", code=3)
+    [why] = done["failed"].values()
+    assert "incomplete" in why and "panel batch forget" in why
+    assert (done["ended"], done["unanswered"]) == ({}, 0)
+    service.weather = lambda *_words: None
+    done = batch(panel, space, "import")
+    assert (len(done["ended"]), done["failed"], len(verdicts(space))) == (1, {}, 8)
+
+
+@pytest.mark.slow
+def test_a_download_of_results_has_a_bound(
+    panel: Panel, space: Space, openai: BatchService
+) -> None:
+    export(panel, space)
+    batch(panel, space, "submit")
+    openai.finish()
+    many = 2**27  # of eight results
+    packed = Answer(body=gzip.compress(b" " * many, 9), headers={"content-encoding": "gzip"})
+    openai.weather = lambda _n, _method, path: packed if path.endswith("/content") else None
+    done = batch(panel, space, "import", code=3)
+    [why] = done["failed"].values()
+    assert "more than 72 MiB" in why and done["ended"] == {}
+
+
 def test_lines_that_are_no_results_or_to_no_request_of_ours_are_told(
     panel: Panel, space: Space, openai: BatchService, tmp_path: Path
 ) -> None:

@@ -33,7 +33,11 @@ async def aside(size: int, work: Callable[[], T]) -> T:
 
 
 class BodyTooLong(ValueError):  # noqa: N818 - it names the body, not the fault
-    """A body of more than BODY_BYTES."""
+    """A body of more bytes than it may have."""
+
+    def __init__(self, most: int = BODY_BYTES) -> None:
+        self.most = most
+        super().__init__(most)
 
 
 # What a request may ask for, and no more: httpx2 adds whatever else is installed.

@@ -11,6 +11,7 @@ import aiohttp
 import httpx2
 from pydantic_core import to_json
 
+from panel.endpoint.bodies import BODY_BYTES, BodyTooLong
 from panel.endpoint.client import Client
 from panel.endpoint.responses import RawResponse
 from panel.endpoint.transport import Content, Like, read_whole
@@ -22,13 +23,15 @@ class Load:
 
     query: without its question mark. body: sent as JSON. form: sent as a form's fields; the value
     of one is a text, or a name and the open file that goes by it. into: where an answer of status
-    200 is written, whose body is empty then. seconds: the least that all of it may take.
+    200 is written, whose body is empty then. most: bytes that may be written. seconds: the least
+    that all of it may take.
     """
 
     query: str = ""
     body: Any = None
     form: Mapping[str, Any] | None = None
     into: BinaryIO | None = None
+    most: int = BODY_BYTES
     seconds: float = 0.0
 
 
@@ -56,7 +59,7 @@ class TransferClient(Client):
         async def read(answer: aiohttp.ClientResponse) -> bytes:
             if load.into is None or answer.status != 200:
                 return await read_whole(answer)
-            await _written(answer, load.into)
+            await _written(answer, load.into, load.most)
             return b""
 
         return await self._send(self._transport.send(like, content, read), at_least=load.seconds)
@@ -82,13 +85,19 @@ def _content(load: Load) -> tuple[Content, str]:
     return form, ""
 
 
-async def _written(answer: aiohttp.ClientResponse, into: BinaryIO) -> None:
+async def _written(answer: aiohttp.ClientResponse, into: BinaryIO, most: int) -> None:
     """Write a body to a file as it comes, unpacked though it was asked for plain."""
     packed = answer.headers.get("content-encoding", "").strip().lower() in ("gzip", "deflate")
     inflater = zlib.decompressobj(zlib.MAX_WBITS | 32) if packed else None
+    left = most
     try:
         async for piece in answer.content.iter_any():
-            into.write(piece if inflater is None else inflater.decompress(piece))
-        into.write(b"" if inflater is None else inflater.flush())
+            plain = piece if inflater is None else inflater.decompress(piece, left + 1)
+            left -= len(plain)
+            if left < 0:
+                raise aiohttp.ClientPayloadError from BodyTooLong(most)
+            into.write(plain)
     except zlib.error as error:
         raise aiohttp.ClientPayloadError(str(error)) from error
+    if inflater is not None and not inflater.eof:
+        raise aiohttp.ClientPayloadError("the packing has no end")

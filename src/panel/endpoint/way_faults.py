@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 import aiohttp
 from aiohttp import http_exceptions
 
-from panel.endpoint.bodies import BODY_BYTES, BodyTooLong
+from panel.endpoint.bodies import BodyTooLong
 from panel.endpoint.proxies import Proxy
 from panel.endpoint.transport import CONNECT_SECONDS, HEADER_BYTES, HEADERS, Received, Route
 
@@ -79,7 +79,7 @@ def transport_fault(error: BaseException, deadline: float, route: Route) -> tupl
                 return "refused", f"{host}: this machine has no such interface"
             return "refused", f"the host {host!r} could not be found (DNS)"
         case BodyTooLong():
-            most = f"{BODY_BYTES // 2**20} MiB"
+            most = f"{first.most // 2**20:,} MiB"
             return "body_too_long", f"the body of {route.host}'s answer has more than {most}"
         case http_exceptions.LineTooLong():
             return "head_too_long", _too_long(route)

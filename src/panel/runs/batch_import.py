@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from itertools import islice
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from panel.cells.cells import CellKey, Question
 from panel.cells.journal import keep_after
@@ -16,6 +16,7 @@ from panel.cells.lines import adopt_lines
 from panel.cells.plan import make_plan
 from panel.endpoint.batch_api import BatchApi, ServiceBatch
 from panel.endpoint.batch_files import Result, read_result
+from panel.endpoint.bodies import BODY_BYTES
 from panel.engines.batch_results import ResultReader, ResultRun
 from panel.errors import EndpointError, PanelError, UsageError
 from panel.runs.batch import BatchJournal, Notice, batch_lock, batches_now, endpoint_of, with_api
@@ -28,6 +29,7 @@ from panel.store.known import known_cells, last_moment
 from panel.workspace.loading import WorkspaceFiles
 
 READ_AT_ONCE = 1000  # lines to one look into the store, and one forcing to disk
+RESULT_BYTES = 2**20  # that a result may have on the average; a verdict has some 3 KiB
 
 
 @dataclass(slots=True)
@@ -56,8 +58,8 @@ def import_files(workspace: WorkspaceFiles, files: Sequence[Path]) -> Imported:
     with _Taking(workspace) as taking:
         for file in files:
             try:
-                with file.open("rb") as lines:
-                    taking.take(lines)
+                with file.open("rb") as results:
+                    taking.take(_lines(results))
             except OSError as error:
                 raise UsageError(f"{file} cannot be read: {error.strerror}.") from None
     return taking.done
@@ -86,17 +88,22 @@ def _fetch(
     journal: BatchJournal,
     notice: Notice,
 ) -> None:
-    """Take in one batch's results, if it has ended, and then journal that it has."""
+    """Take in one batch's results, if it has ended, and then journal that it has.
+
+    It has not while results are missing that the service counts: a download may be cut short, or
+    be a page of whoever stands before the service, with status 200.
+    """
     name, done = batch.batch, taking.done
+    unreadable, most = done.unreadable, BODY_BYTES + RESULT_BYTES * batch.requests
 
     async def fetch(api: BatchApi) -> ServiceBatch:
         found = await api.get(batch.batch_id or "")
         for file_id in found.files if found.ended else ():
             notice(f"Fetching results of batch {name} ...")
             with tempfile.TemporaryFile(dir=workspace.runs) as results:
-                await api.download(file_id, results)
+                await api.download(file_id, results, most)
                 results.seek(0)
-                taking.take(api.without_key(line) for line in results)
+                taking.take(api.without_key(line) for line in _lines(results))
         return found
 
     try:
@@ -107,10 +114,24 @@ def _fetch(
     if not found.ended:
         done.open[name] = found.status
         return
+    after = next(each for each in batches_now(workspace) if each.batch == name)
+    told = len(found.files[:1]) if found.done is None else found.done
+    missing = min(after.requests, told) - after.answered
+    if missing > 0 or done.unreadable > unreadable:
+        done.failed[name] = (
+            f"its results came back incomplete: {after.answered:,} of {after.requests:,}. "
+            "'panel batch import' fetches them again; "
+            f"'panel batch forget {name}' waits for no more of them."
+        )
+        return
     journal.add(name, "ended", status=found.status, detail=found.detail or None)
     done.ended[name] = found.status
-    after = next(each for each in batches_now(workspace) if each.batch == name)
     done.unanswered += after.requests - after.answered
+
+
+def _lines(results: BinaryIO) -> Iterator[bytes]:
+    """Yield the lines of a file; one of more than BODY_BYTES in pieces, which are no results."""
+    return iter(partial(results.readline, BODY_BYTES), b"")
 
 
 def _now() -> datetime:
@@ -147,9 +168,14 @@ class _Taking:
 
     def take(self, lines: Iterable[bytes]) -> None:
         """Journal the results in lines, each once; raises JournalError."""
-        left = (line for line in lines if line.strip())
-        while chunk := list(islice(left, READ_AT_ONCE)):
-            self._take(chunk)
+        chunk, size = list[bytes](), 0
+        for line in filter(bytes.strip, lines):
+            chunk.append(line)
+            size += len(line)
+            if len(chunk) == READ_AT_ONCE or size > BODY_BYTES:
+                self._take(chunk)
+                chunk, size = [], 0
+        self._take(chunk)
 
     def _take(self, chunk: list[bytes]) -> None:
         done, results = self.done, dict[str, Result]()
