@@ -77,7 +77,14 @@ SLIP = "Generated JSON does not match the expected schema. Error: '/evidence' do
 GUIDELINES = "Content violates usage guidelines. Failed check: SAFETY_CHECK_TYPE_BIO"
 ACCOUNT = ("suspect", "key_refused")
 
+
 # status, body, action, label
+def beside_no_words(**error: Any) -> bytes:
+    """Return an error beside a choice in which nobody has said anything."""
+    choice = {"index": 0, "message": {"role": "assistant", "content": ""}, "finish_reason": "error"}
+    return json.dumps({"error": error, "choices": [choice]}).encode()
+
+
 ROWS: list[tuple[int, bytes, str, str]] = [
     (401, body("Incorrect API key"), "stop", "key_refused"),
     (403, body("Country not supported"), "stop", "key_refused"),
@@ -288,6 +295,8 @@ ROWS: list[tuple[int, bytes, str, str]] = [
     (200, body(OPENAI_OVERFLOW, code=400), "record", "context_overflow"),
     (200, body("Something", code="odd"), "retry", "no_completion"),
     (200, QUOTA, "stop", "quota"),
+    (200, beside_no_words(code=402, message="Insufficient credits"), "stop", "quota"),
+    (200, beside_no_words(code=401, message="Invalid API key"), "stop", "key_refused"),
     (200, b'{"choices": null}', "retry", "no_completion"),
     (200, b'{"choices": []}', "retry", "no_completion"),
     (200, b'"a string"', "retry", "no_completion"),

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from panel.endpoint import health
 from tests.support.mock_endpoint import Answer, MockEndpoint, completion, reply_for
 from tests.support.space import Panel, Result, Space
 
@@ -31,6 +32,13 @@ def plan(space: Space, panel: Panel, *words: str) -> dict[str, Any]:
 def run(space: Space, panel: Panel, *words: str) -> tuple[int, dict[str, Any], Result]:
     done = panel("run", *words, "--json", cwd=space.root)
     return done.code, json.loads(done.out), done
+
+
+def one_at_worst(space: Space, panel: Panel) -> float:
+    """Return about what one request may cost: five caps are the worst of a cell."""
+    estimate = plan(space, panel)["estimate"]
+    worst: float = estimate["worst_cost_usd"]
+    return worst / estimate["calls"] / 5
 
 
 def rows(space: Space, panel: Panel, sql: str) -> list[dict[str, Any]]:
@@ -97,6 +105,49 @@ def test_tokens_are_bounded(
     assert f"--max-tokens {bound:,} is reached" in done.err
     assert run(mocked, panel)[0] == 0
     assert mock.asked == all_cells and set(questions(mock).values()) == {1}
+
+
+@pytest.mark.parametrize("prompt", [0, 3000])
+def test_counts_that_are_filled_with_zeros_leave_the_expected_cost_in_place(
+    mocked: Space, mock: MockEndpoint, panel: Panel, prompt: int
+) -> None:
+    mocked.point_at(mock, PRICES)
+
+    def face(_index: int, body: dict[str, Any]) -> Answer:
+        counts = {"prompt_tokens": prompt, "completion_tokens": 0, "total_tokens": prompt}
+        return Answer(body=json.loads(json.dumps(reply_for(body) | {"usage": counts})))
+
+    mock.face = face
+    bound = 2.5 * one_at_worst(mocked, panel)
+    code, summary, _done = run(mocked, panel, "--max-cost", str(bound))
+    assert (code, summary["cost_usd"]) == (4, None) and mock.asked < 8
+
+
+@pytest.mark.parametrize("counted", [True, False])
+def test_replies_that_break_off_are_paid_for(
+    mocked: Space,
+    mock: MockEndpoint,
+    panel: Panel,
+    counted: bool,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """As their stream counts them, or as was expected of them."""
+    monkeypatch.setattr(health, "OWN_WAIT_CAP", 0.1)
+    monkeypatch.setattr(health, "WAIT_CAP_SECONDS", 0.1)
+    mocked.point_at(mock, PRICES)
+
+    def face(_index: int, body: dict[str, Any]) -> Answer:
+        whole = reply_for(body)
+        piece = {"choices": [{"index": 0, "delta": {"content": '{"evidence": ["'}}]}
+        chunk = piece | ({"usage": whole["usage"]} if counted else {})
+        return Answer(body=f"data: {json.dumps(chunk)}\n\n")
+
+    mock.face = face
+    bound = 1.5 * one_at_worst(mocked, panel)
+    code, _summary, _done = run(mocked, panel, "--max-cost", str(bound))
+    assert code == 4 and (counted or mock.asked == 1)
+    told = rows(mocked, panel, "SELECT count(cost_usd) AS told FROM attempts")[0]["told"]
+    assert told == (mock.asked if counted else 0)
 
 
 def test_a_bound_that_allows_no_request_at_all_asks_nothing(

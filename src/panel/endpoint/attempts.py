@@ -11,7 +11,7 @@ from panel.endpoint.probabilities import ship_probability
 from panel.endpoint.prompt_counts import PromptCounts
 from panel.endpoint.replies import Reply, read_reply
 from panel.endpoint.responses import RawResponse
-from panel.endpoint.usage import cost
+from panel.endpoint.usage import TokenUsage, cost
 from panel.text import one_line, shortened
 from panel.workspace.endpoint_settings import Prices
 from panel.workspace.verdict import UnparsableReply
@@ -65,7 +65,7 @@ def read_attempt(answer: RawResponse, asked: Attempt, context: AttemptContext) -
     """Complete ``asked``, an attempt without its outcome, from the answer it got."""
     fault = _fault(answer, asked, context)
     if fault is not None:
-        return _ended(asked, fault, context)
+        return _ended(_counted(asked, answer.usage(), context.prices), fault, context)
     completion = answer.completion()
     assert completion is not None  # classify_fault() calls its absence a fault
     reply = read_reply(completion)
@@ -157,16 +157,22 @@ def _ended(attempt: Attempt, fault: Fault, context: AttemptContext) -> AttemptRe
 
 def _with_reply(asked: Attempt, reply: Reply, prices: Prices | None) -> Attempt:
     return replace(
-        asked,
+        _counted(asked, reply.usage, prices),
         reply=reply.text,
         finish_reason=reply.finish_reason,
-        prompt_tokens=reply.usage.prompt_tokens,
-        completion_tokens=reply.usage.completion_tokens,
-        cached_tokens=reply.usage.cached_tokens,
-        cost_usd=cost(reply.usage, prices),
         returned_model=reply.model,
         system_fingerprint=reply.system_fingerprint,
         degraded=reply.degraded,
+    )
+
+
+def _counted(asked: Attempt, usage: TokenUsage, prices: Prices | None) -> Attempt:
+    return replace(
+        asked,
+        prompt_tokens=usage.prompt_tokens,
+        completion_tokens=usage.completion_tokens,
+        cached_tokens=usage.cached_tokens,
+        cost_usd=cost(usage, prices),
     )
 
 

@@ -121,10 +121,10 @@ class CellRunner:
     def release(self, reserved: Reserved, answer: RawResponse, result: AttemptResult) -> None:
         """Give the slot back and put what was really used in the place of the reservation."""
         attempt, tokens = result.attempt, None
-        if attempt.prompt_tokens is not None:
-            tokens = attempt.prompt_tokens + (attempt.completion_tokens or 0)
-        elif answer.status is not None and answer.completion() is None:
-            tokens = 0  # refused: nothing was read or written
+        if attempt.prompt_tokens is not None and attempt.completion_tokens is not None:
+            tokens = attempt.prompt_tokens + attempt.completion_tokens
+        elif answer.refused:
+            tokens = 0  # nothing was read or written
         self._allowance.release(reserved, answer, result.fault, tokens, attempt.cost_usd)
         self.usage.add(attempt)
 

@@ -11,6 +11,7 @@ from typing import Any
 
 ENDED = "the event stream ended before its reply did"
 DONE = "[DONE]"
+BEGUN = "reply_begun"  # the field of a stream's error that says so
 MOST_LINES = 500_000  # of a stream; a token has two
 _LINE_END = re.compile(r"\r\n|\n|\r")
 _COPIED = ("id", "created", "model", "system_fingerprint", "usage")
@@ -101,7 +102,7 @@ def joined(events: Iterable[Event | str]) -> Event:
             text = text or event
         elif event.get("error") or event.get("object") == "error":
             if not _finished(choice):
-                return event
+                return _broken_off(body, event, pieces)
         else:
             body |= {name: event[name] for name in _COPIED if event.get(name) is not None}
             for part in _choices(event):
@@ -117,8 +118,15 @@ def joined(events: Iterable[Event | str]) -> Event:
     message = {name: _together(name, listed) for name, listed in pieces.items()}
     message = message if any(message.values()) else whole or message
     if not _finished(choice) and not (done and any(message.values())):
-        return {"error": {"message": f"{ENDED}: {text}" if text else ENDED}}
+        error = {"error": {"message": f"{ENDED}: {text}" if text else ENDED}}
+        return _broken_off(body, error, message)
     return {**body, "choices": [{"index": 0, "message": message, **choice}]}
+
+
+def _broken_off(body: Event, error: Event, said: Event) -> Event:
+    """Return an error with what came before it: what was counted, and whether a reply had begun."""
+    begun = any(value for name, value in said.items() if name != "role")
+    return {**body, **error, BEGUN: begun}
 
 
 def _says(value: Any) -> bool:

@@ -110,11 +110,14 @@ def read_reply(completion: dict[str, Any]) -> Reply:
     refusal = message.get("refusal")
     if not isinstance(refusal, str):
         refusal = _parts(refusal, "refusal") or _parts(message.get("content"), "refusal")
+    usage = read_usage(completion.get("usage"), completion.get("timings"))
+    if usage.completion_tokens == 0 and text.strip():
+        usage = replace(usage, completion_tokens=None)  # a field that was filled, and no count
     return Reply(
         text=clean_text(text),
         refusal=None if NOTHING.fullmatch(refusal) else clean_text(refusal),
         finish_reason=_word(choice.get("finish_reason")),
-        usage=read_usage(completion.get("usage"), completion.get("timings")),
+        usage=usage,
         model=_word(completion.get("model")),
         system_fingerprint=_word(completion.get("system_fingerprint")),
         ending=_ending(choice),

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from panel.endpoint.bodies import decoded, read_body, read_text
+from panel.endpoint.event_stream import BEGUN
+from panel.endpoint.usage import TokenUsage, read_usage
 
 UNREAD: Any = object()  # of a body that nobody has read yet; None is what is no JSON
 
@@ -44,7 +46,8 @@ class RawResponse:
     def completion(self) -> dict[str, Any] | None:
         """Return the body as a chat completion with a choice; None when it is not one.
 
-        A choice that has an ending but no message has an empty one: it was filtered, say.
+        A choice that has an ending but no message has an empty one: it was filtered, say. One
+        without a word beside an error is none.
         """
         body = self._unwrapped("choices")
         choices = body.get("choices") if isinstance(body, dict) else None
@@ -57,13 +60,32 @@ class RawResponse:
         body["choices"] = [choice]
         if choice.get("message") is None and choice.get("finish_reason"):
             choice["message"] = {"content": choice.get("text")}
-        return body if isinstance(choice.get("message"), dict) else None
+        message = choice.get("message")
+        if not isinstance(message, dict) or (_told_error(body) and not _has_words(message)):
+            return None
+        return body
+
+    @property
+    def refused(self) -> bool:
+        """Whether the server has answered, and no reply had begun: that costs nothing."""
+        if self.status is None or self.completion() is not None:
+            return False
+        body = self.json()
+        told = isinstance(body, dict) and _told_error(body) and not body.get(BEGUN)
+        return told or not 200 <= self.status < 300
+
+    def usage(self) -> TokenUsage:
+        """Return what the server has counted, be it of a reply that broke off."""
+        body = self._unwrapped("usage")
+        return read_usage(body.get("usage") if isinstance(body, dict) else None)
 
     def failed_choice(self) -> RawResponse | None:
-        """Return the error inside a completion's choice as an answer of its own; else None."""
+        """Return the error in or beside a choice as an answer of its own; else None."""
         completion = self.completion()
-        error = completion["choices"][0].get("error") if completion else None
-        if not isinstance(error, dict | str) or not error:
+        if completion is None:
+            return None
+        error = _told_error(completion["choices"][0]) or _told_error(completion)
+        if error is None:
             return None
         body = json.dumps({"error": error}).encode()
         return RawResponse(self.seconds, self.status, self.headers, body, keyless=self.keyless)
@@ -123,6 +145,15 @@ def _unwrapped(body: Any, content: str) -> Any:
 
 def _answers(choice: dict[str, Any]) -> bool:
     return isinstance(choice.get("message"), dict) or isinstance(choice.get("text"), str)
+
+
+def _has_words(message: dict[str, Any]) -> bool:
+    return any(value for name, value in message.items() if name != "role")
+
+
+def _told_error(body: dict[str, Any]) -> dict[str, Any] | str | None:
+    error = body.get("error")
+    return error if isinstance(error, dict | str) and error else None
 
 
 def _error_of(body: Any) -> Any:

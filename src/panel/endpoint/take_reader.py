@@ -118,6 +118,6 @@ class TakeReader:
         tokens = None
         if reading.prompt_tokens is not None:
             tokens = reading.prompt_tokens + (reading.completion_tokens or 0)
-        elif answer.status is not None and fault is not None:
-            tokens = 0  # refused: nothing was read
+        elif fault is not None and answer.refused:
+            tokens = 0  # nothing was read
         allowance.release(reserved, answer, fault, tokens, reading.cost_usd)
