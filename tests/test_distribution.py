@@ -163,8 +163,10 @@ def servers(program: Installed, root: Path) -> None:
             assert get(f"{address}/{name}"), name
     words = ("desk", "--port", "0", "--no-browser", "--editor", "Ada")
     with program.serving(*words, cwd=root) as address:
-        assert "Codestral 2.0" in get(address)
-        assert get(f"{address}/assets/htmx.min.js")
+        page = get(address)
+        assert "Codestral 2.0" in page
+        for name in re.findall(r'(?:href|src)="([^":]+\.(?:css|js))"', page):
+            assert get(f"{address}{name}"), name
 
 
 @pytest.fixture

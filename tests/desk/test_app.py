@@ -518,7 +518,7 @@ def test_a_get_changes_nothing_and_other_methods_are_refused(session: Session) -
 
 def test_every_answer_carries_the_headers_and_no_cookie(session: Session) -> None:
     port = session.base.rsplit(":", 1)[1]
-    for path in ("/", TAKE, "/assets/desk.js", "/nothing", VERSUS):
+    for path in ("/", TAKE, f"/assets/{session.desk.start}/desk.js", "/nothing", VERSUS):
         answer = session.raw("GET", path, {"Host": f"127.0.0.1:{port}"})
         assert answer.getheader("set-cookie") is None and answer.getheader("server") is None
         policy = answer.getheader("content-security-policy") or ""
@@ -530,12 +530,24 @@ def test_every_answer_carries_the_headers_and_no_cookie(session: Session) -> Non
 
 @pytest.mark.parametrize(
     "path",
-    ["/assets/../app.py", "/assets/..%2fapp.py", "/assets/%2e%2e/snapshot.py", "/assets/etc",
+    ["/assets/{start}/../app.py", "/assets/{start}/..%2fapp.py", "/assets/{start}/%2e%2e/app.py",
+     "/assets/{start}/etc", "/assets/desk.js", "/assets/another/desk.js",
      "/take/..%2f..%2fpanel.toml/builder", "/take/anvil/..%2f..", "/take/anvil/nobody", "/x"],
 )  # fmt: skip
 def test_no_path_leads_out_of_the_desk(session: Session, path: str) -> None:
     port = session.base.rsplit(":", 1)[1]
+    path = path.format(start=session.desk.start)
     assert session.raw("GET", path, {"Host": f"127.0.0.1:{port}"}).status == 404
+
+
+def test_each_desk_has_its_scripts_and_styles_at_an_address_of_its_own(asked: Space) -> None:
+    found = []
+    for _ in range(2):
+        with desk_open(asked.root) as session:
+            named = re.findall(r'(?:href|src)="([^"]+\.(?:css|js))"', session.get(TAKE)[1])
+            assert all(session.get(path)[0] == 200 for path in named)
+            found.append({*named})
+    assert len(found[0]) == 4 and not found[0] & found[1]
 
 
 @pytest.mark.slow

@@ -14,7 +14,7 @@ from panel.desk.decide import decide, history
 from panel.desk.serving import Place
 from panel.workspace.loading import load_workspace
 from panel.workspace.scaffold import create
-from tests.support.browser import NewPage, keys, shoot, violations
+from tests.support.browser import NewPage, keys, shoot, violations, wait_until
 from tests.support.desk_session import (
     Session,
     ask,
@@ -48,6 +48,56 @@ def seeded(templates: Templates, tmp_path: Path) -> Iterator[Space]:
 def session(seeded: Space) -> Iterator[Session]:
     with desk_open(seeded.root) as opened:
         yield opened
+
+
+LEFT = {  # by a program that had the desk's address before it
+    "/": "This desk is closed.<script>navigator.serviceWorker.register('/worker.js')</script>"
+    "<script src='/assets/desk.js'></script>",
+    "/worker.js": "addEventListener('install', () => skipWaiting());"
+    "addEventListener('activate', (event) => event.waitUntil(clients.claim()));"
+    "addEventListener('fetch', (event) => event.request.mode == 'navigate' && event.respondWith("
+    "fetch(event.request).then(async (answer) => new Response("
+    "await answer.text() + '<b>planted</b>', {headers: {'content-type': 'text/html'}}))))",
+    "/assets/desk.js": "document.body.append('planted')",
+}
+
+
+class EarlierOwner(BaseHTTPRequestHandler):
+    """Leaves a service worker and a script in each browser that comes."""
+
+    def do_GET(self) -> None:
+        body = LEFT[self.path].encode()
+        self.send_response(200)
+        kind = "javascript" if self.path.endswith(".js") else "html"
+        self.send_header("Content-Type", f"text/{kind}")
+        if kind == "javascript" and self.path != "/worker.js":
+            self.send_header("Cache-Control", "max-age=31536000, immutable")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_words: object) -> None:
+        """Say nothing."""
+
+
+@pytest.mark.slow
+def test_what_an_earlier_owner_of_the_address_left_in_a_browser_is_gone_after_one_look(
+    new_page: NewPage, seeded: Space
+) -> None:
+    with ThreadingHTTPServer(("127.0.0.1", 0), EarlierOwner) as earlier:
+        port = earlier.server_port
+        threading.Thread(target=earlier.serve_forever).start()
+        page = new_page()
+        page.goto(f"http://127.0.0.1:{port}/")
+        page.evaluate("navigator.serviceWorker.ready.then(() => 1)")
+        assert "planted" in page.inner_text("body")
+        earlier.shutdown()
+    with desk_open(seeded.root, place=Place(port=port)) as session:
+        page.goto(session.base + TAKE)
+        wait_until(page, "!(await navigator.serviceWorker.getRegistrations()).length")
+        page.goto(session.base + TAKE)
+        assert page.evaluate("navigator.serviceWorker.controller") is None
+        assert "planted" not in page.inner_text("body")
 
 
 def give_a_reason(page: Any) -> None:

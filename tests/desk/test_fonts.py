@@ -10,7 +10,8 @@ from tests.support.space import Space
 def test_the_desk_serves_the_fonts_of_its_stylesheet(asked: Space) -> None:
     """With the type that browsers want."""
     with desk_open(asked.root) as session:
+        assets = f"/assets/{session.desk.start}"
         for name in FONTS:
-            answer = session.raw("GET", f"/assets/{name}", {"Host": session.base[7:]})
+            answer = session.raw("GET", f"{assets}/{name}", {"Host": session.base[7:]})
             assert answer.status == 200 and answer.getheader("content-type") == "font/woff2"
-        assert "url(serif.woff2)" in session.get("/assets/desk.css")[1]
+        assert "url(serif.woff2)" in session.get(f"{assets}/desk.css")[1]

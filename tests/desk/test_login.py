@@ -111,6 +111,15 @@ def test_a_token_is_demanded_and_compared_whole(session: Session, waits: list[fl
     assert session.raw("GET", TAKE, held).status == 303
 
 
+def test_a_service_worker_that_is_no_desks_is_ended_before_anybody_logs_in(
+    session: Session,
+) -> None:
+    asked = {"Host": session.base[7:], "Service-Worker": "script"}
+    answer = session.raw("GET", "/its/script.js", asked)
+    assert answer.status == 200 and answer.getheader("service-worker-allowed") == "/"
+    assert (answer.getheader("content-type") or "").startswith("text/javascript")
+
+
 def test_a_form_with_too_many_fields_is_a_wrong_token(session: Session, waits: list[float]) -> None:
     sent = {"Host": session.base[7:], "Origin": session.base, "Content-Length": "400"}
     answer = session.raw("POST", "/login", sent, "a=1&" * 100)

@@ -91,7 +91,7 @@ def application(desk: Desk, gated: bool = False) -> Starlette:
             *_editing(Editing(desk, gated)),
             Route("/login", pages.login),
             Route("/logo/{tool}", pages.logo),
-            Route("/assets/{name}", pages.asset),
+            Route("/assets/{start}/{name}", pages.asset),
         ],
         exception_handlers={
             **dict.fromkeys((PanelError, NotFoundError, OSError), handled),

@@ -5,7 +5,9 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Callable
 
-from starlette.types import ASGIApp, Scope
+from starlette.datastructures import Headers
+from starlette.responses import Response
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from panel.desk.login import TokenGate
 from panel.desk.own_user import UserOf
@@ -20,6 +22,15 @@ HEADERS = guard.HEADERS | {
     POLICY: f"{content_policy()}; frame-src 'self'",  # the preview of a comparison
     "Cache-Control": "no-store",
 }
+
+
+# What a browser gets that asks for the script of a service worker. The desk has none: whoever had
+# its address before it has left one there, which would see and change all of its pages.
+NO_WORKER = """\
+addEventListener("install", () => skipWaiting());
+addEventListener("activate", (event) => event.waitUntil(registration.unregister()));
+"""
+ANYWHERE = {"Service-Worker-Allowed": "/"}  # wherever its script was
 
 
 def is_address(host: str) -> bool:
@@ -45,6 +56,11 @@ def guarded(
     desk that only this machine reaches. user_of: whose program has connected.
     """
     gate = None if token is None else TokenGate(app, token, user_of)
+    worker = Response(NO_WORKER, media_type="text/javascript", headers=ANYWHERE)
+
+    async def answer(scope: Scope, receive: Receive, send: Send) -> None:
+        asked = scope["type"] == "http" and "service-worker" in Headers(scope=scope)
+        await (worker if asked else gate or app)(scope, receive, send)
 
     def longest(scope: Scope) -> int:
         return BODY_LIMIT if gate is None or gate.admit(scope) else LOGIN_LIMIT
@@ -57,4 +73,4 @@ def guarded(
         headers=HEADERS,
         bounds=bounds,
     )
-    return Guard(gate or app, rules)
+    return Guard(answer, rules)

@@ -110,6 +110,8 @@ class DeskPages:
             "editor": self.desk.editor,
             # In a browser another desk may have had this address: another editor's, or workspace's.
             "mark": text_hash(f"{self.desk.root.resolve()}\0{self.desk.editor}"),
+            # New with each desk: the browser may keep scripts of whoever had this address before.
+            "assets": f"/assets/{self.desk.start}",
             "gated": self.gated,
             "done": None,
             "batch": None,

@@ -6,6 +6,7 @@ kept is thrown away once files or journals have changed.
 
 from __future__ import annotations
 
+import secrets
 import threading
 from collections.abc import Sequence
 from dataclasses import replace
@@ -65,6 +66,7 @@ class Desk:
         self, root: Path, editor: str, endpoint: str | None = None, model: str | None = None
     ) -> None:
         self.root, self.editor = root, editor
+        self.start = secrets.token_urlsafe(12)  # in addresses that are new with each desk
         self._chosen = Chosen((), (), (), endpoint, model)
         self._lock = threading.RLock()
         self._watched = Watched(root, FILES)

@@ -118,8 +118,9 @@ class Looking(DeskPages):
 
     def asset(self, request: Request) -> Response:
         """Return a stylesheet or script of the desk."""
-        kind = ASSETS.get(request.path_params["name"])
-        if kind is None:
+        start, name = request.path_params["start"], request.path_params["name"]
+        kind = ASSETS.get(name)
+        if kind is None or start != self.desk.start:
             raise NotFoundError
-        body = _asset(request.path_params["name"])
+        body = _asset(name)
         return Response(body, media_type=kind, headers=BRIEFLY)
