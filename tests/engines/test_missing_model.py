@@ -50,6 +50,18 @@ def test_any_other_server_is_asked_for_a_name_that_it_does_not_list(
     assert ran.code == 3 and "Did you mean 'mock-1'?" in ran.err
 
 
+def test_a_listed_name_that_is_no_line_is_no_model(
+    space: Space, mock: MockEndpoint, panel: Panel
+) -> None:
+    """A server writes no line of its own into the log of a CI job, where some are commands."""
+    mock.pages = {"/v1/models": listed({"id": "m0\n::error::approved"}, {"id": "other"}, {"id": 7})}
+    mock.face = lambda _index, _body: REFUSED
+    space.point_at(mock)
+    ran = panel("run", "--model", "mock-2", cwd=space.root)
+    assert ran.code == 3 and "Models there: other." in ran.err
+    assert "::error" not in ran.err
+
+
 def test_a_model_that_the_server_lists_is_not_what_is_missing(
     space: Space, mock: MockEndpoint, panel: Panel
 ) -> None:

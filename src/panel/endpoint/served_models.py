@@ -12,10 +12,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from panel.endpoint.client import Client
-from panel.endpoint.servers import PROBE_SECONDS, Server, is_count, window_of
+from panel.endpoint.servers import PROBE_SECONDS, Server, is_count, is_name, window_of
 
 MOST_SHOWN = 64  # models that Ollama is asked about one by one
-LONGEST_NAME = 200
 # Fields of model lists that say what a model is for, and their words for one that chats.
 _FIELDS = ("capabilities", "type", "task", "tasks", "mode", "model_type", "pipeline_tag")
 _CHATS = {"completion", "completions", "chat", "chat-completion", "completion_chat", "llm", "vlm"}
@@ -80,13 +79,13 @@ async def _listed(client: Client, server: Server) -> list[ServedModel]:
         known = {
             each["model_name"]: each["model_info"]
             for each in _dicts(page, "data")
-            if _is_name(each.get("model_name")) and isinstance(each.get("model_info"), dict)
+            if is_name(each.get("model_name")) and isinstance(each.get("model_info"), dict)
         }
         entries = [{**known.get(each["id"], {}), **each} for each in entries]
     return [
         ServedModel(str(each["id"]), _window(each), _loaded(each, loaded))
         for each in entries
-        if _is_name(each.get("id")) and can_chat(str(each["id"]), each)
+        if is_name(each.get("id")) and can_chat(str(each["id"]), each)
     ]
 
 
@@ -124,10 +123,6 @@ def _loaded(entry: dict[str, Any], otherwise: bool | None) -> bool | None:
     return state == "loaded" if isinstance(state, str) else otherwise
 
 
-def _is_name(name: Any) -> bool:
-    return isinstance(name, str) and 0 < len(name) <= LONGEST_NAME and name.isprintable()
-
-
 def _untagged(name: str) -> str:
     return name.removesuffix(":latest")
 
@@ -148,7 +143,7 @@ async def _of_ollama(client: Client) -> list[ServedModel]:
     entries = [
         each
         for each in _dicts(tags.json(), "models")
-        if _is_name(each.get("name")) and _untagged(each["name"])
+        if is_name(each.get("name")) and _untagged(each["name"])
     ]
     shown = await _shown(client, [each["name"] for each in entries[:MOST_SHOWN]])
     loaded = {str(each.get("name")): each for each in _dicts(running.json(), "models")}

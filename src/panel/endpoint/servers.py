@@ -18,12 +18,14 @@ from panel.endpoint.client import Client
 from panel.endpoint.faults import classify_fault
 from panel.endpoint.responses import RawResponse
 from panel.endpoint.waits import asked_wait
+from panel.text import one_line
 from panel.workspace.endpoints import Endpoint
 
 PROBE_SECONDS = 3.0
 PAUSE_SECONDS = 1.1  # before a busy server is asked again, and twice that before the last try
 LONGEST_PAUSE_SECONDS = 10.0  # what a server may ask for
 BUSY = (429, 503)
+LONGEST_NAME = 200  # characters
 # What servers and gateways call the context window in their model lists.
 WINDOWS = (
     *("max_model_len", "context_length", "max_context_length"),
@@ -167,7 +169,7 @@ async def identified(client: Client, endpoint: Endpoint, listing: RawResponse) -
         fault = missing.sentence() if missing else None
         return Server(hosted or "unknown", fault=fault, seconds=listing.seconds)
     entries = entries_of(listing)
-    models = [str(entry["id"]) for entry in entries]
+    models = [entry["id"] for entry in entries]
     window = next((window_of(each) for each in entries if each["id"] == endpoint.model), None)
     found = Server(hosted or "unknown", None, models, window, seconds=listing.seconds)
     found = replace(found, entries=entries)
@@ -184,7 +186,7 @@ async def identified(client: Client, endpoint: Endpoint, listing: RawResponse) -
 async def listed_models(client: Client) -> list[str]:
     """Return the names of the models that a server lists."""
     listing = await patiently(lambda: client.models(PROBE_SECONDS))
-    return [str(entry["id"]) for entry in entries_of(listing)]
+    return [entry["id"] for entry in entries_of(listing)]
 
 
 def hosted_by(host: str) -> str | None:
@@ -198,7 +200,12 @@ def entries_of(listing: RawResponse) -> list[dict[str, Any]]:
     entries = body.get("data") if isinstance(body, dict) else None
     if not isinstance(entries, list):
         return []
-    return [entry for entry in entries if isinstance(entry, dict) and "id" in entry]
+    return [entry for entry in entries if isinstance(entry, dict) and is_name(entry.get("id"))]
+
+
+def is_name(name: Any) -> bool:
+    """Whether a server told a model's name, which people are shown: in one line, as it is."""
+    return isinstance(name, str) and 0 < len(name) <= LONGEST_NAME and name.isprintable()
 
 
 def _signed(entries: list[dict[str, Any]]) -> str | None:
@@ -227,7 +234,7 @@ async def _probed(client: Client, model: str, named: str | None, listed: Server)
             return replace(
                 listed,
                 name=str(name),
-                version=str(version) if version else None,
+                version=one_line(str(version)[:LONGEST_NAME]) if version else None,
                 context=listed.context or _whole(probe.context, body, model),
                 slots=_whole(probe.slots, body),
                 seen_at=utc_now(),
