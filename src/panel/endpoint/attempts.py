@@ -80,7 +80,7 @@ def read_attempt(answer: RawResponse, asked: Attempt, context: AttemptContext) -
         reason, words = reply.abstention
         return AttemptResult(replace(attempt, outcome="abstain", reason=reason, detail=words))
     try:  # a whole verdict is kept, whatever the server says of its end
-        verdict = reply.verdict(asked.cell.persona, asked.cell.choices)
+        verdict = reply.verdict(asked.cell.persona, asked.cell.choices, asked.messages)
     except UnparsableReply as error:
         fault = _trouble(answer, asked, reply, context)
         if fault is not None:

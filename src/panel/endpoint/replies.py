@@ -10,9 +10,11 @@ from typing import Any, Literal
 
 from panel.endpoint.bodies import read_text
 from panel.endpoint.event_stream import NOTHING
+from panel.endpoint.quoted import is_quoted
 from panel.endpoint.usage import TokenUsage, read_usage
 from panel.text import clean_text
 from panel.workspace.personas import Persona
+from panel.workspace.prompts import Messages
 from panel.workspace.text_calls import TOOL
 from panel.workspace.verdict import Choices, UnparsableReply, Verdict, parse
 
@@ -85,17 +87,21 @@ class Reply:
             return "refusal", self.refusal
         return ("filtered", None) if self.ending == "filtered" else None
 
-    def verdict(self, persona: Persona, choices: Choices | None = None) -> Verdict:
+    def verdict(self, persona: Persona, choices: Choices | None, question: Messages) -> Verdict:
         """Return the verdict in the text; raises UnparsableReply with the reasons.
 
-        choices: what its fields may say, None for a model that writes them. What a server cut
-        short while the model was still thinking is a draft, and no verdict. A field for thoughts
-        holds one only where it holds nothing else.
+        choices: what its fields may say, None for a model that writes them. question: what was
+        asked, whose text may hold a verdict of its own: to quote that is to give none. What a
+        server cut short while the model was still thinking is a draft, and no verdict. A field for
+        thoughts holds one only where it holds nothing else.
         """
         whole = self.ending == "whole"
         if self.degraded and not whole:
             raise UnparsableReply(["the reply was cut short before the thought had ended"])
-        return parse(self.text, persona, whole, choices, alone=self.degraded)
+        verdict = parse(self.text, persona, whole, choices, alone=self.degraded)
+        if is_quoted(verdict, persona, choices, question):
+            raise UnparsableReply(["the JSON object is quoted from the text that was shown"])
+        return verdict
 
 
 def read_reply(completion: dict[str, Any]) -> Reply:

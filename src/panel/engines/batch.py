@@ -247,7 +247,7 @@ def _repair(cell: Cell, each: EarlierAttempt) -> Messages:
     problems = [each.detail or "it cannot be read"]
     if reply is not None:
         try:
-            reply.verdict(cell.persona, cell.choices)
+            reply.verdict(cell.persona, cell.choices, cell.messages)
         except UnparsableReply as error:
             problems = list(error.problems)
     return repair_shown(cell, reply.text if reply else None, problems)

@@ -179,7 +179,7 @@ def _read(stored: StoredReply, personas: _Personas, report: Report) -> Reading |
         return Reading(reply, None, *reply.abstention)
     try:
         picked = choices(persona, tool) if tool else None
-        return Reading(reply, reply.verdict(persona, picked))
+        return Reading(reply, reply.verdict(persona, picked, stored.messages))
     except UnparsableReply as error:
         if reply.ending == "broken_off":
             return None

@@ -24,6 +24,7 @@ class StoredReply:
 
     cell_outcome: the outcome of its whole cell. persona, tool: their records as they were when
     asked, None when no journal has them; the tool's only where its sentences were picked from.
+    messages: (role, text) of what was asked.
     """
 
     pair: PairKey
@@ -32,6 +33,7 @@ class StoredReply:
     persona: dict[str, Any] | None
     tool: dict[str, Any] | None
     body: str
+    messages: tuple[tuple[str, str], ...]
 
     @property
     def cell(self) -> tuple[PairKey, str, int]:
@@ -56,7 +58,7 @@ reviewers AS (
 described AS (
     SELECT DISTINCT ON (digest) digest AS described, record AS description FROM journal.tools
 )
-SELECT tool, persona, cell_outcome, record, description, body, {ANSWER}
+SELECT tool, persona, cell_outcome, record, description, body, messages, {ANSWER}
 FROM journal.outcome_attempts
 JOIN cells USING (tool, persona, model_identity, repeat, fingerprint)
 LEFT JOIN reviewers ON digest = persona_record
@@ -79,11 +81,16 @@ _CELL = attrgetter("cell")
 
 
 def _replies(connection: Connection, tools: list[str] | None) -> Iterator[StoredReply]:
+    [database] = connection.execute("SELECT current_database()").fetchone() or [""]
+    beside = connection.cursor()  # the connection itself is reading
+    beside.execute(f'USE "{database}"')
     cursor = connection.execute(_REPLIES, {"all": tools is None, "tools": tools or []})
     while rows := cursor.fetchmany(CHUNK):
-        for tool, persona, ended, record, description, body, *row in rows:
+        texts = message_texts(beside, {message for row in rows for message in row[6]})
+        for tool, persona, ended, record, description, body, asked, *row in rows:
             made, shown = (json.loads(each) if each else None for each in (record, description))
-            yield StoredReply((tool, persona), answer_from(row), ended, made, shown, body)
+            said = tuple(texts[message] for message in asked if message in texts)
+            yield StoredReply((tool, persona), answer_from(row), ended, made, shown, body, said)
 
 
 @dataclass(frozen=True, slots=True)
