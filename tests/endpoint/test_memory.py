@@ -46,6 +46,18 @@ def test_a_shape_is_remembered_for_just_its_address_model_and_version(tmp_path: 
     assert memory.recall(replace(ENDPOINT, model="other"), TGI).output_mode == "tool"
 
 
+def test_a_file_of_somebody_else_renames_and_leaves_out_nothing_that_the_program_would_not(
+    tmp_path: Path,
+) -> None:
+    file = tmp_path / "endpoints.json"
+    Memory(file).keep(ENDPOINT, TGI, LEARNED)
+    [(key, entry)] = json.loads(file.read_bytes()).items()
+    entry["renamed"] |= {"trace": "messages", "label": "model", "seed": "stream"}
+    entry["without"] += ["messages", "response_format", "tools"]
+    file.write_text(json.dumps({key: entry}))
+    assert Memory(file).recall(ENDPOINT, TGI) == LEARNED
+
+
 def test_the_slots_of_a_server_are_remembered(tmp_path: Path) -> None:
     memory = Memory(tmp_path / "endpoints.json")
     memory.keep(ENDPOINT, replace(TGI, slots=4), LEARNED)

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from panel.endpoint.output_modes import (
+    NEEDED,
     OUTPUT_MODES,
     OutputMode,
     RequestProfile,
@@ -33,6 +34,13 @@ def request(
 def form(shape: RequestProfile, output_mode: OutputMode) -> Any:
     body = request(shape, output_mode)
     return {name: body[name] for name in body.keys() - {"model", "messages", "stream"}}
+
+
+def test_no_field_is_written_over_by_another() -> None:
+    shape = RequestProfile(renamed={"trace": "messages", "label": "model"})
+    body = request(shape, "json_schema", trace=["Ship it."], label="cheap", max_tokens=5)
+    assert (body["model"], body["max_tokens"]) == ("mock-1", 5)
+    assert [part["content"] for part in body["messages"]] == ["Rules.", "Question."]
 
 
 # --- the way down ---
@@ -213,13 +221,13 @@ def test_a_merged_system_message_heads_the_first_question() -> None:
     assert RequestProfile().shown(plain) is plain
 
 
-Names = st.text(max_size=12)
+Names = st.text(max_size=12).filter(lambda name: name not in NEEDED)
 Shapes = st.builds(
     RequestProfile,
     output_mode=st.sampled_from(OUTPUT_MODES),
     native=st.sampled_from([None, "TGI", "vLLM", "llama.cpp"]),
     without=st.sets(Names, max_size=4),
-    renamed=st.dictionaries(Names, Names, max_size=3),
+    renamed=st.sampled_from([{}, {"max_tokens": "max_completion_tokens"}, {"seed": "random_seed"}]),
     merge_system=st.booleans(),
 )
 

@@ -29,6 +29,8 @@ _OTHER_NAME = {
     "max_completion_tokens": "max_tokens",
     "seed": "random_seed",
 }
+NEEDED = {"model", "messages"}  # and the form of the answer, without which a request makes no sense
+NEEDED |= {"response_format", "tools", "tool_choice", "structured_outputs", "provider"}
 
 
 @dataclass(slots=True)
@@ -64,14 +66,18 @@ class RequestProfile:
 
     @classmethod
     def of(cls, record: dict[str, Any]) -> RequestProfile:
-        """Read a record; raises KeyError, TypeError or ValueError where it is not one."""
+        """Read a record; raises KeyError, TypeError or ValueError where it is not one.
+
+        A file may be somebody else's: only what the program itself may learn is read from it.
+        """
         if record["output_mode"] not in OUTPUT_MODES:
             raise ValueError(record["output_mode"])
+        renamed = {**record["renamed"]}
         return cls(
             output_mode=record["output_mode"],
             native=record["native"] if record["native"] in _NATIVE else None,
-            without={str(name) for name in record["without"]},
-            renamed={str(old): str(new) for old, new in record["renamed"].items()},
+            without={str(name) for name in record["without"]} - NEEDED,
+            renamed={old: new for old, new in _OTHER_NAME.items() if renamed.get(old) == new},
             merge_system=bool(record["merge_system"]),
             logprobs=bool(record.get("logprobs")),
             decisions=str(record.get("decisions", "")),
@@ -139,7 +145,7 @@ class RequestProfile:
         fields = {"stream": False, **fields, **self._logprobs(endpoint)}
         for name, value in fields.items():
             if name not in self.without:
-                body[self.renamed.get(name, name)] = value
+                body.setdefault(self.renamed.get(name, name), value)
         body |= self._form(schema, output_mode)
         if endpoint.preset == "openrouter" and output_mode != "prompted":
             # Otherwise it drops the schema where its chosen provider does not support one.
@@ -183,8 +189,7 @@ def native_form(server: str) -> str | None:
 
 def optional_fields(body: dict[str, Any]) -> set[str]:
     """Return the names of the fields that a request still makes sense without."""
-    forms = {"response_format", "tools", "tool_choice", "structured_outputs", "provider"}
-    return set(body) - forms - {"model", "messages"}
+    return set(body) - NEEDED
 
 
 def plain_fields(cell: Cell, endpoint: Endpoint, longer: bool) -> dict[str, Any]:
