@@ -2,14 +2,26 @@
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 import json
+import resource
 import shutil
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from panel.endpoint.client import Client
+from panel.endpoint.output_modes import RequestProfile
+from panel.endpoint.recording import RecordingClient
+from panel.endpoint.responses import RawResponse
+from panel.endpoint.servers import Server
+from panel.errors import UsageError
+from panel.runs.selection import Selection, prepare
+from panel.workspace.endpoints import resolve_endpoint
+from panel.workspace.loading import load_workspace
+from panel.workspace.plain_files import LARGEST
 from tests.support.mock_endpoint import Answer, MockEndpoint, completion
 from tests.support.space import Panel, Space
 
@@ -187,3 +199,42 @@ def test_record_and_replay_exclude_each_other(mocked: Space, panel: Panel, tape:
     done = panel("run", "--replay", tape, "--record", tape, cwd=mocked.root)
     assert done.code == 2 and "name one of them" in done.err
     assert "there is no file" in panel("run", "--replay", tape, cwd=mocked.root).err
+
+
+def test_an_answer_that_a_full_disk_does_not_take_is_kept_and_nothing_more_is_asked(
+    mocked: Space, mock: MockEndpoint, tape: Path
+) -> None:
+    workspace = load_workspace(mocked.root)
+    cell, _reason = prepare(workspace, Selection()).plan.pending[0]
+    endpoint = resolve_endpoint(workspace.settings, workspace.root)
+    body = {"messages": [{"role": "user", "content": "Ship?"}]}
+
+    async def ask() -> RawResponse:
+        async with Client(mock.base_url, None, endpoint) as client:
+            recording = RecordingClient(client, tape, Server("mock"), RequestProfile())
+            before = resource.getrlimit(resource.RLIMIT_FSIZE)
+            resource.setrlimit(resource.RLIMIT_FSIZE, (tape.stat().st_size + 10, before[1]))
+            try:
+                answer = await recording.complete(body, cell)
+            finally:
+                resource.setrlimit(resource.RLIMIT_FSIZE, before)
+            with pytest.raises(UsageError, match=r"answers\.jsonl cannot be written"):
+                await recording.complete(body, cell)
+            with pytest.raises(UsageError, match=r"answers\.jsonl cannot be written"):
+                recording.close()
+        return answer
+
+    assert asyncio.run(ask()).completion() is not None
+    assert mock.asked == 1
+
+
+@pytest.mark.slow
+def test_a_line_of_a_recording_that_is_too_long_is_named(
+    mocked: Space, panel: Panel, tape: Path
+) -> None:
+    assert panel("run", "--record", tape, cwd=mocked.root).code == 0
+    first, second, *others = tape.read_bytes().splitlines(keepends=True)
+    long = b'{"kind": "' + b"x" * LARGEST + b'"}\n'
+    tape.write_bytes(b"".join([first, second, long, *others]))
+    done = panel("run", "--replay", tape, "--again", cwd=mocked.root)
+    assert done.code == 2 and "answers.jsonl:3 has more than 64 MiB" in done.err

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 from collections import defaultdict, deque
 from collections.abc import Iterator
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Any, Self, TextIO
@@ -32,13 +33,18 @@ HEADERS = ("content-type", "location")  # the ones that matter for what an answe
 
 
 class RecordingClient:
-    """Asks through a client and records each answer in a file, which must not exist yet."""
+    """Asks through a client and records each answer in a file, which must not exist yet.
+
+    An answer that cannot be recorded is paid for and goes its way, into the journal. Then the
+    recording is over: the next request raises UsageError before it is sent, and so does the end.
+    """
 
     def __init__(
         self, client: Client, file: Path, server: Server, request_profile: RequestProfile
     ) -> None:
         self._client = client
-        self._file = _create(file)
+        self._name, self._file = file, _create(file)
+        self._full: UsageError | None = None  # why nothing more can be recorded
         self._write(
             {
                 "kind": "recording",
@@ -51,6 +57,8 @@ class RecordingClient:
 
     async def complete(self, body: dict[str, Any], cell: Cell) -> RawResponse:
         """Ask as Client.complete does, and record the answer before it is used."""
+        if self._full is not None:
+            raise self._full
         answer = await self._client.complete(body, cell)
         line: dict[str, Any] = {
             "kind": "answer",
@@ -64,16 +72,29 @@ class RecordingClient:
         }
         if answer.transport_fault is not None:
             line["transport_fault"] = list(answer.transport_fault)
-        self._write(line | body_fields(answer.body))
+        if self._full is None:
+            try:
+                self._write(line | body_fields(answer.body))
+            except UsageError as error:
+                self._full = error
         return answer
 
     def _write(self, line: dict[str, Any]) -> None:
-        self._file.write(json.dumps(line, ensure_ascii=False) + "\n")
-        self._file.flush()
+        try:
+            self._file.write(json.dumps(line, ensure_ascii=False) + "\n")
+            self._file.flush()
+        except OSError as error:
+            raise UsageError(
+                f"{self._name} cannot be written: {error.strerror}. Everything answered is kept; "
+                "the next run goes on."
+            ) from None
 
     def close(self) -> None:
-        """Close the file."""
-        self._file.close()
+        """Close the file; raises UsageError where it lacks an answer."""
+        with suppress(OSError):  # of what was left to write
+            self._file.close()
+        if self._full is not None:
+            raise self._full
 
 
 def _create(file: Path) -> TextIO:
@@ -133,6 +154,9 @@ def _lines(file: Path) -> Iterator[dict[str, Any]]:
         with file.open("rb") as stream:
             # A device may give one line without end.
             for number, raw in enumerate(iter(partial(stream.readline, LARGEST), b""), 1):
+                if len(raw) == LARGEST:
+                    most = f"{LARGEST // 1024**2} MiB"
+                    raise UsageError(f"{file}:{number} has more than {most}. Remove that line.")
                 if not raw.endswith(b"\n"):  # cut off by a kill: its answer was never used
                     return
                 try:
