@@ -23,9 +23,11 @@ from panel.runs.run import ProgressReporter, Recording, RunSummary, execute
 from panel.runs.selection import Selection, prepare
 from panel.workspace.loading import load_workspace
 from tests.support.decision_servers import openai
-from tests.support.mock_endpoint import Answer, MockEndpoint
+from tests.engines.test_trouble import named
+from tests.support.mock_endpoint import Answer, MockEndpoint, completion
 from tests.support.runs import rows
 from tests.support.space import Panel, Space
+from tests.support.weather import error
 
 CELLS = 40
 SERVERS = 3
@@ -119,6 +121,34 @@ def test_a_server_that_dies_is_left_and_its_cells_go_on_elsewhere(
     ]
     assert f"{servers[1].base_url} is given up; the others go on." in notice
     assert servers[1].asked < answered + 30
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        error(400, "worker crashed: CUDA error"),
+        error(403, "Your request was blocked by your organization's security policy."),
+        Answer(body=completion("No healthy backend.")),
+    ],
+)
+def test_a_server_that_turns_bad_takes_no_cell_of_the_healthy_ones(
+    spread: Space, servers: list[MockEndpoint], answer: Answer
+) -> None:
+    servers[1].face = lambda index, _body: answer if index else None
+    for healthy in (servers[0], servers[2]):
+        healthy.delay = 0.05
+    summary, [notice] = run(spread)
+    assert (summary.verdicts, summary.abstains, summary.errors) == (CELLS, 0, 0)
+    assert f"{servers[1].base_url} is given up; the others go on." in notice
+
+
+def test_what_one_cell_meets_everywhere_ends_that_cell_and_no_server(
+    spread: Space, servers: list[MockEndpoint]
+) -> None:
+    for server in servers:
+        server.face = named("Anvil", error(400, "This prompt is too long for the context length"))
+    summary, notices = run(spread)
+    assert (summary.verdicts, summary.errors, notices) == (CELLS - 4, 4, [])
 
 
 def test_a_server_that_is_not_there_costs_the_others_nothing(

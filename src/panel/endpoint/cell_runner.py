@@ -99,6 +99,11 @@ class CellRunner:
         return self.learned.profile
 
     @property
+    def one_of_several(self) -> bool:
+        """Whether another server of the same model is asked, too."""
+        return self.elsewhere(Fault("stop", "", ""))
+
+    @property
     def limiter(self) -> ConcurrencyLimiter:
         """How many requests may be in flight."""
         return self.patience.limiter
@@ -232,7 +237,8 @@ class _CellInProgress:
             health.alive()
             return result
         doubt, said = doubted(result, self.cell.schema["properties"]), attempt.reply or ""
-        fault = health.abstained(doubt, self.cell, said if attempt.reason == UNPARSABLE else "")
+        words = said if attempt.reason == UNPARSABLE else ""
+        fault = health.abstained(doubt, self.cell, words, self.runner.one_of_several)
         if fault is None:
             return result
         if fault.action == "later":
@@ -252,15 +258,16 @@ class _CellInProgress:
         runner, health = self.runner, self.runner.patience.health
         if fault.label in ("http_400", "http_422") and self.way.unexplained():
             fault = replace(fault, action="degrade", label=UNEXPLAINED)
+        several = runner.one_of_several
+        if several and fault.action == "record":
+            fault = replace(fault, action="suspect")  # whether it is the cell, the others tell
         fault = health.judge(fault, self.cell, began, last)
         if not fault.ends_cell(last) or fault.action == "abstain":
             return fault
         if fault.action in ("stop", "retry"):
             return replace(fault, action="elsewhere") if runner.elsewhere(fault) else fault
-        # A server that has answered nothing ends no cell that another one may answer.
-        if not health.proven and runner.elsewhere(replace(fault, action="stop")):
-            return health.later(fault, self.cell) or fault
-        return fault
+        # No server ends a cell at once that another one may answer.
+        return (health.later(fault, self.cell) if several else None) or fault
 
     async def _send(
         self, messages: Messages, profile: RequestProfile

@@ -119,17 +119,19 @@ class EndpointHealth:
             return fault
         return self._ended(fault, cell, fault.label) if fault.ends_cell(last) else fault
 
-    def abstained(self, doubt: Fault | None, cell: Asked, said: str) -> Fault | None:
+    def abstained(
+        self, doubt: Fault | None, cell: Asked, said: str, one_of_several: bool = False
+    ) -> Fault | None:
         """Return what follows from an abstention for the run; None where it stands.
 
         doubt: what the endpoint's own trouble would be that looks like it; None where it is the
-        model's for certain. said: what was replied.
+        model's for certain. said: what was replied. one_of_several: other servers can be asked.
         """
         if doubt is None or self.tools == 1:
             self.answered()
             return None
         self.alive()
-        if self.proven:
+        if self.proven and not one_of_several:
             # A filter may fear some tools in a row; the same words about each are no answers.
             fault = self._ended(doubt, cell, _wording(said)) if said else doubt
             if fault.action != "stop":
