@@ -19,6 +19,7 @@ from typing import Any
 
 import pytest
 
+from panel.cli.output import write_csv
 from tests.support.mock_endpoint import Answer, MockEndpoint, completion
 from tests.support.sizes import size
 from tests.support.space import Panel, Result, Space
@@ -306,6 +307,20 @@ def test_json_stays_exact(hostile: Space, panel: Panel) -> None:
     for row in exported:
         assert row["evidence"] == quotes and row["take"].startswith(text)
         assert row["category"] == HOSTILE.strip()
+
+
+@pytest.mark.parametrize("parted", [";", "\t"])
+def test_csv_holds_no_formula_for_who_parts_it_by_another_sign(parted: str) -> None:
+    said = [f"a{parted}=HYPERLINK(1)", f"b{parted} +cmd|' /C calc'!A0", f"c{parted}- an item", "d"]
+    written = io.StringIO()
+    write_csv(written, ["take"], [[text] for text in said])
+    cells = [
+        cell
+        for row in csv.reader(io.StringIO(written.getvalue()), delimiter=parted)
+        for cell in row
+    ]
+    assert not any(re.match(r" *[=+@]", cell) for cell in cells), cells
+    assert f"c{parted}- an item" in written.getvalue(), "a list is no formula"
 
 
 def test_csv_holds_no_formula_and_is_exact_else(

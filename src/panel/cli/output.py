@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import logging
+import re
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -29,6 +30,10 @@ from panel.workspace.plain_files import refuse_link_on_the_way
 CELL_SHOWN = 72  # characters of a cell in a table
 # The second four as Japanese and Chinese spreadsheets take them.
 FORMULA_STARTS = (*"=+-@", *"＝＋－＠", "\t", "\r", "\n")
+# A calculation, or a program that is called, behind another separator; no list with hyphens.
+_INNER_FORMULA = re.compile(
+    r"[;\t\r\n|][ ]{0,9}(?=[=＝@＠](?![=\s])|[+－＋-][A-Za-z0-9!$:'.]{0,99}[|(])"
+)
 
 
 class Terminal(Console):
@@ -252,8 +257,9 @@ def _cell(value: Any) -> Any:
         value = value.isoformat()
     # Spreadsheets run text that begins like this; the apostrophe makes them show it.
     if isinstance(value, str) and value.lstrip(" ").startswith(FORMULA_STARTS):
-        return "'" + value
-    return value
+        value = "'" + value
+    # Set to another separator than the comma, they begin a cell in the middle of a text.
+    return _INNER_FORMULA.sub(r"\g<0>'", value) if isinstance(value, str) else value
 
 
 def write_json_lines(stream: TextIO, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
