@@ -93,6 +93,16 @@ CUT_OUT = [
     *((f"Costs {sign}{FRANCS}.", FRANCS) for sign in ("-$ ", "₿", "¢ ", "10^", "3×", "7'")),
     ("It costs 500 € a month.", "It costs 500"),
     ("Costs 1 500 000 francs for a team.", "000 francs for a team"),
+    *(
+        (f"- SOC 2 certified{no}\n- Linux", "SOC 2 certified")
+        for no in (" ❌", "? No.", " (no)", ": not yet", ": no, in 2027", ": n/a", " | 👎")
+    ),
+    *((f"- {no} SOC 2 certified", "SOC 2 certified") for no in ("No:", "(✗)", "🔴")),
+    ("We keep logs a day. We never sell your code.", "We keep logs … sell your code"),
+    ("We are in Bern. We do not train on your data.", "We … train on your data"),
+    ("- We run in Bern.\n- ❌ SOC 2 certified", "We run in Bern … SOC 2 certified"),
+    ("SOC 2 certified: no. Hosted in Bern.", "SOC 2 certified … Hosted in Bern"),
+    ("We reply in a day. It lost data once. It reads your files.", "We … lost … your files"),
     *((f"- {sign} SOC 2 certified", "SOC 2 certified") for sign in ("❌", "**✗**", "☒", "[ ]")),
     *((f"It is: {sign} SOC 2 certified", "SOC 2 certified") for sign in ("✘", "[ ]")),
     *(
@@ -130,6 +140,10 @@ def test_a_quote_cut_out_of_a_number_or_behind_a_denial_is_altered(
 
 SHOWN = [
     ("Free tier: no card is needed.", "Free tier"),
+    ("✅ API ❌ SSO", "✅ API"),
+    ("It is fast - not a toy. It runs offline.", "It is fast … It runs offline"),
+    ("It never sleeps. It runs on a laptop.", "It never sleeps … runs on a laptop"),
+    ("It runs, for a fee, on a laptop.", "It runs … on a laptop"),
     ("SOC 2 certified: no.", "SOC 2 certified: no"),
     ("- [x] SOC 2 certified", "SOC 2 certified"),
     ("- ❌ SSO\n- SOC 2 certified", "SOC 2 certified"),

@@ -22,8 +22,8 @@ from panel.engines.base import RunBudget
 from panel.runs.run import ProgressReporter, Recording, RunSummary, execute
 from panel.runs.selection import Selection, prepare
 from panel.workspace.loading import load_workspace
-from tests.support.decision_servers import openai
 from tests.engines.test_trouble import named
+from tests.support.decision_servers import openai
 from tests.support.mock_endpoint import Answer, MockEndpoint, completion
 from tests.support.runs import rows
 from tests.support.space import Panel, Space

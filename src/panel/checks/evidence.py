@@ -19,7 +19,7 @@ from panel.checks.shown import ShownSource, shown_source
 from panel.checks.source import ById
 from panel.checks.wordings import differs, kept
 from panel.workspace.passages import picked
-from panel.workspace.reading import ANSWERED_NO, SENTENCE_END, Reading, page_reading, quoted, torn
+from panel.workspace.reading import MAY_ANSWER_NO, SENTENCE_END, Reading, page_reading, quoted, torn
 from panel.workspace.tools import Tool
 
 CLOSE = 85.0  # percent of letters in common that make two passages the same one
@@ -146,7 +146,7 @@ def _letter_for_letter(quote: str, line: str) -> bool:
     whole_words = before[-1:] in _BLANK and (
         after[:1] in _BLANK or (after[0] in _STOPS and after[1:2] in _BLANK)
     )
-    if not whole_words or _may_deny(before) or ANSWERED_NO.match(after):
+    if not whole_words or _may_deny(before) or MAY_ANSWER_NO.match(after):
         return False
     return not torn(before, quote, after)
 
@@ -181,15 +181,19 @@ def _as_shown(stands: list[_Stand], exact: bool, altered: bool) -> FoundQuote:
 def _cut_out(stands: list[_Stand]) -> bool:
     """Whether a quote is cut so that it says something else: out of a number, or without a "not".
 
-    Such a "not" stands before its first word, or where it has an ellipsis; or a "no" behind it.
+    Such a "not" stands before the first word of a part, in its sentence; or a "no" behind a part.
+    A part of a single word stands beside no other sentence.
     """
     reading = stands[0].reading
     if any(reading.torn(stand.first, stand.last) for stand in stands):
         return True
-    gaps = [reading.gap(one.last, two.first) for one, two in itertools.pairwise(stands)]
-    if any(_DENIED.search(folded(gap).text) and not SENTENCE_END.search(gap) for gap in gaps):
-        return True
-    return reading.denied(stands[0].first) or reading.answered_no(stands[-1].last)
+    for one, two in itertools.pairwise(stands):
+        *ended, gap = SENTENCE_END.split(reading.gap(one.last, two.first))
+        if _DENIED.search(folded(gap).text):
+            return True
+        if ended and min(len(one.given), len(two.given)) == 1:  # a sentence of one's own
+            return True
+    return any(reading.denied(one.first) or reading.answered_no(one.last) for one in stands)
 
 
 def _with_its_no(stands: list[_Stand]) -> list[_Stand]:

@@ -40,10 +40,17 @@ _DENIED = re.compile(
     rf"|{_NOT}[,(](?!(?:and|but|so(?! far)|or|if|it|you|we|they)\b)"
     r"(?:[^ ,(|.]+ ){0,4}[^ ,(|.]+[,(])$"
 )
-# Signs that deny what stands behind them, or in the cell before.
-_CROSS = r"(?:[❌❎✗✘✖☒🚫⛔🗙]\ufe0f?|\[ \])"
-_CROSSED = re.compile(rf"{_CROSS}[\s*_~]{{0,9}}$")
-ANSWERED_NO = re.compile(
+# Signs and words that deny what stands behind them, or what they answer: behind it, in the cell.
+_CROSS = r"(?:[❌❎✗✘✖☒🚫⛔⛌🗙🅇👎🔴]\ufe0f?|\[ \])"
+_CROSSED = re.compile(rf"(?:{_CROSS}\)?|(?<!\w)(?:no|not|never|nein|non)[:=])[\s*_~]{{0,9}}$", re.I)
+_NO_ANSWER = (
+    r"(?:no|none|nein|non|never|false|n/a|×|un(?:supported|available)|missing"
+    r"|not(?: (?:yet|supported|included|available|planned|certified))?)(?!\w)"
+)
+_ANSWER = rf"[\s*_]{{0,9}}(?:[:|=→–—?(-]{{1,3}}[\s*_(]{{0,9}}(?:{_CROSS}|{_NO_ANSWER})|{_CROSS})"
+MAY_ANSWER_NO = re.compile(_ANSWER, re.I)  # where lines are not told apart
+_ANSWERED_NO = re.compile(_ANSWER + r"[\s*_]{0,9}(?:[.,;|()]|\n|$)", re.I)
+_NO = re.compile(
     rf"[\s*_]{{0,9}}[:|=→–—-]{{1,3}}[\s*_]{{0,9}}(?:{_CROSS}|(?:no|none|not|never|nein|non|false)\b)"
     r"[\s*_]{0,9}(?:[.,;|)]|\n|$)",
     re.I,
@@ -199,7 +206,7 @@ class Reading:
     def answered_no(self, last: int) -> bool:
         """Whether the words before the one at ``last`` are followed by a "no" of their own."""
         end = self.spots[last - 1][1]
-        return ANSWERED_NO.match(self.plain[end : end + _FAR]) is not None
+        return _ANSWERED_NO.match(self.plain[end : end + _FAR]) is not None
 
     def torn(self, first: int, last: int) -> bool:
         """Whether the words from ``first`` to the one before ``last`` are cut out of a number.
