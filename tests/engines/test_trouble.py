@@ -5,9 +5,12 @@ from __future__ import annotations
 import gzip
 import json
 import re
+import time
 from collections import Counter
 from collections.abc import Callable
+from contextlib import ExitStack
 from itertools import pairwise
+from threading import Thread
 from types import SimpleNamespace
 from typing import Any
 
@@ -437,6 +440,32 @@ def test_how_long_a_run_waits_is_a_setting(wide: Space, mock: MockEndpoint, pane
     code, summary, done = run(wide, panel)
     assert (code, summary["stopped"]) == (3, "endpoint") and summary["verdicts"] >= 6
     assert "raise longest_wait_seconds in [limits]" in done.err
+
+
+@pytest.mark.slow
+def test_a_server_that_is_started_again_is_waited_for(wide: Space, panel: Panel) -> None:
+    with ExitStack() as stack:
+        first = MockEndpoint().__enter__()
+        wide.point_at(first)
+        back: list[MockEndpoint] = []
+
+        def again() -> None:
+            first.__exit__(None, None, None)
+            time.sleep(0.5)
+            back.append(stack.enter_context(MockEndpoint(port=first.port)))
+
+        restart = Thread(target=again)
+
+        def face(index: int, _body: dict[str, Any]) -> Answer | None:
+            if index == 6:
+                restart.start()
+            return None
+
+        first.face = face
+        code, summary, _done = run(wide, panel)
+        restart.join()
+    assert (code, summary["verdicts"], summary["errors"]) == (0, CELLS, 0)
+    assert back[0].asked >= CELLS - 10
 
 
 @pytest.mark.slow

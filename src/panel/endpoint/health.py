@@ -111,6 +111,8 @@ class EndpointHealth:
         page = fault.label == "redirected" or is_page(fault.detail)  # as firewalls answer, too
         if fault.action == "stop" and fault.label in _SOMETIMES and (self.answered_once or page):
             fault = replace(fault, action="suspect")
+        if fault.label == "unreachable" and self.answered_once:
+            fault = replace(fault, action="retry")  # a server that is started again, perhaps
         if fault.replied:
             self.alive()
         elif fault.action == "retry":
