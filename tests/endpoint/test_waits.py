@@ -186,6 +186,18 @@ def test_a_reset_counts_where_nothing_remains(
     assert found == (None if seconds is None else pytest.approx(seconds, abs=0.01))
 
 
+@pytest.mark.parametrize("skew", [-3600, 3600])
+def test_a_reset_that_came_with_an_answer_is_the_shorter_one_by_either_clock(skew: int) -> None:
+    """The Date may be of another machine than the limit; the next answer may say more."""
+    headers = {
+        "date": formatdate(time.time() + skew, usegmt=True),
+        "x-ratelimit-remaining-requests": "0",
+        "x-ratelimit-reset-requests": str(int(time.time()) + 2),
+    }
+    wait = reset_wait(RawResponse(0.1, 200, headers))
+    assert wait is not None and wait <= 2
+
+
 def test_a_refusal_s_reset_is_in_seconds() -> None:
     headers = {"x-ratelimit-remaining": "0", "x-ratelimit-reset": "30000"}
     assert reset_wait(RawResponse(0.0, 429, headers)) == 30_000

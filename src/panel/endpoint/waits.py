@@ -100,6 +100,8 @@ def reset_wait(answer: RawResponse) -> float | None:
     """
     now = _server_time(answer)
     full = _reset(answer.headers, now, answer.status == 200)
+    if full and answer.status == 200:  # the shorter by either clock: the next answer may say more
+        full = min(full, _reset(answer.headers, time.time(), answered=True) or 0.0)
     told = _told(answer.headers, now)
     return full if full is None or told is None else told
 
