@@ -64,9 +64,12 @@ def test_a_call_of_another_tool_does_not_hide_a_verdict_in_the_content() -> None
     assert text_of("said", tool_calls=[call(VERDICT), *other]) == VERDICT
 
 
-def test_of_several_verdicts_the_last_counts() -> None:
-    calls = [call(VERDICT.replace("skip", "ship")), call(VERDICT)]
-    assert text_of(None, tool_calls=calls) == VERDICT
+def test_of_several_calls_that_agree_the_last_counts_and_of_others_all_are_listed() -> None:
+    other, surer = VERDICT.replace("skip", "ship"), VERDICT.replace('"q"', '"q", "r"')
+    assert text_of(None, tool_calls=[call(VERDICT), call(surer)]) == surer
+    assert text_of(None, tool_calls=[call(VERDICT[:9]), call(other)]) == other
+    calls = [call(other), call(VERDICT), call(VERDICT)]
+    assert text_of(None, tool_calls=calls) == f"[{other}, {VERDICT}, {VERDICT}]"
 
 
 @pytest.mark.parametrize(

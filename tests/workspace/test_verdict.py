@@ -150,6 +150,20 @@ def test_the_last_object_after_the_thought_is_the_answer(text: str) -> None:
     assert parse(written, BUILDER).verdict == "skip"
 
 
+def both(shown: str) -> str:
+    return shown.format(reply(verdict="skip"), reply(verdict="ship"))
+
+
+BESIDE = ["[{}, {}]", "```json\n[\n{},\n{}\n]\n```", '{{"answer": [{}, {}]}}']
+CALL = '{{"name": "give_verdict", "arguments": {}}}'
+
+
+@pytest.mark.parametrize("shown", [*BESIDE, f"[{CALL}, {CALL}]"])
+def test_a_list_of_two_different_verdicts_is_none(shown: str) -> None:
+    assert problems(both(shown))
+    assert parse(shown.format(reply(), reply()), BUILDER) == parse(reply(), BUILDER)
+
+
 @pytest.mark.parametrize("blank", [" ", "\n", "\t", " \r\n"])
 def test_blanks_without_end_after_the_answer_do_not_lose_it(blank: str) -> None:
     assert parse(reply() + blank * 300_000, BUILDER).verdict == "skip"

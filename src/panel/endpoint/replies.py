@@ -15,7 +15,7 @@ from panel.endpoint.usage import TokenUsage, read_usage
 from panel.text import clean_text
 from panel.workspace.personas import Persona
 from panel.workspace.prompts import Messages
-from panel.workspace.text_calls import TOOL
+from panel.workspace.text_calls import TOOL, are_divided
 from panel.workspace.verdict import Choices, UnparsableReply, Verdict, parse
 
 Ending = Literal["whole", "truncated", "filtered", "slipped", "broken_off"]
@@ -203,15 +203,18 @@ def _thought(message: dict[str, Any]) -> str:
 
 
 def _calls(message: dict[str, Any]) -> tuple[str, str]:
-    """Return the arguments of the last call that gives a verdict, and of the last other one."""
-    own = other = ""
+    """Return the arguments of the last call that gives a verdict, and of the last other one.
+
+    Of calls that give different verdicts, all, as a list.
+    """
+    own, other = [""], ""
     for function in _functions(message):
         arguments = _arguments(function)
         if '"' in arguments and "verdict" in str(function.get("name") or TOOL).lower():
-            own = arguments
+            own.append(arguments)
         elif arguments.strip():
             other = arguments
-    return own, other
+    return f"[{', '.join(own[1:])}]" if are_divided(map(read_text, own)) else own[-1], other
 
 
 def _functions(message: dict[str, Any]) -> Iterator[dict[str, Any]]:

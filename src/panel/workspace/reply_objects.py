@@ -7,7 +7,7 @@ import re
 from typing import Any
 
 from panel.workspace.lenient_json import decoder, lenient_object
-from panel.workspace.text_calls import CALL, tagged_arguments
+from panel.workspace.text_calls import CALL, are_divided, called_with, tagged_arguments
 from panel.workspace.thoughts import Mark, next_mark, opens_as_thought, thought_end
 
 REPLY_LIMIT = 262_144  # characters of a reply that are searched for JSON, from its end
@@ -43,6 +43,8 @@ def last_object(reply: str, whole: bool = True, alone: bool = False) -> dict[str
         raise NoObject("the JSON object stands inside or before one that cannot be read")
     if not whole and _has_words(after):
         raise NoObject("the reply was cut short in words that may take its object back")
+    if scan.divided:
+        raise NoObject("the reply lists two verdicts, and takes back neither")
     if scan.headed and (not whole or _has_words(after)):
         raise NoObject("the reply opens with a thought, and does not end with its object")
     if alone and (scan.began or _has_words(after)):
@@ -64,7 +66,8 @@ class _Scan:
 
     last: the object found last. depth: the braces open before it. gap: the answer's text since
     then. began: whether words of the answer stand before that object. headed: whether the reply
-    opens with the heading of a thought that has not ended.
+    opens with the heading of a thought that has not ended. divided: whether objects of
+    its list give different verdicts.
     """
 
     def __init__(self, reply: str, whole: bool) -> None:
@@ -73,6 +76,7 @@ class _Scan:
         before, self.text = reply[:-REPLY_LIMIT], reply[-REPLY_LIMIT:]
         self.whole = whole
         self.last: dict[str, Any] | None = None
+        self.divided = False
         self.gap, self.began, self.headed = "", bool(before), opens_as_thought(reply)
         self.depth = max(0, before.count("{") - before.count("}"))
         # Where an answer begins at once, an end of a thought in it is a word in its text.
@@ -117,6 +121,7 @@ class _Scan:
         """Forget all before the end of a thought that nothing opened: it was the thought."""
         self.depth = _left_open(self.gap, self.depth) if self._own else 0
         self.last, self.gap, self.began, self.headed = None, "", False, False
+        self.divided = False
         return mark.end
 
     def _read(self, brace: int, seen: int) -> int | None:
@@ -138,8 +143,14 @@ class _Scan:
         before = self.gap + self.text[seen:brace]
         self.depth = _left_open(before, self.depth)
         self.began = self.began or self.last is not None or _has_words(before)
+        divided = self.divided or _are_divided(self.last, value)
+        self.divided = before.strip() == "," and divided
         self.last, self.gap = value, ""
         return end
+
+
+def _are_divided(last: dict[str, Any] | None, value: dict[str, Any]) -> bool:
+    return are_divided(called_with(each, "verdict") for each in (last or {}, value))
 
 
 _START = re.compile(rf"\{{|{CALL}")  # of an object, or of the arguments of a call in words

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from typing import Any
 
 from panel.workspace.lenient_json import Repeating, decoder
@@ -62,16 +63,25 @@ def _arguments(found: dict[str, Any], answer: str) -> dict[str, Any] | None:
 
 
 def _object(value: Any) -> dict[str, Any] | None:
-    """Return an object, one written as text, or the last one of a list; else None."""
+    """Return an object, one written as text, or the last one of a list; else None.
+
+    Nor is one of several meant that give different verdicts.
+    """
     for _ in range(_DEPTH):
         if isinstance(value, str):
             try:
                 value = decoder.decode(value)
             except (ValueError, RecursionError):
                 return None
-        elif isinstance(value, list) and value:
+        elif isinstance(value, list) and value and not are_divided(value):
             value = value[-1]
     return value if isinstance(value, dict) else None
+
+
+def are_divided(objects: Iterable[Any]) -> bool:
+    """Whether objects that stand side by side give different verdicts."""
+    said = (each.get("verdict") for each in objects if isinstance(each, dict))
+    return len({plain_name(word) for word in said if isinstance(word, str)}) > 1
 
 
 def tagged_arguments(text: str) -> dict[str, Any] | None:
