@@ -5,6 +5,8 @@ from __future__ import annotations
 import gzip
 import json
 import re
+import subprocess
+import sys
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -21,7 +23,7 @@ from panel.endpoint.bodies import BODY_BYTES
 from panel.text import in_words
 from tests.support import runs
 from tests.support.mock_endpoint import Answer, MockEndpoint, completion, filled, reply_for
-from tests.support.space import Panel, Result, Space
+from tests.support.space import Panel, Result, Space, edit
 from tests.support.weather import error
 
 Face = Callable[[int, dict[str, Any]], Answer | None]
@@ -477,6 +479,22 @@ def test_one_question_with_an_answer_without_end_leaves_all_others_answered(
     code, summary, done = run(wide, panel)
     assert (code, summary["verdicts"], summary["errors"]) == (1, CELLS - 4, 4)
     assert reasons(wide)["body_too_long"] == 4 and narrated(done) == []
+
+
+@pytest.mark.slow
+def test_open_files_that_run_out_make_the_requests_at_a_time_fewer_and_are_no_fault_of_the_server(
+    wide: Space, mock: MockEndpoint
+) -> None:
+    wide.point_at(mock)
+    edit(wide.root / "panel.toml", "concurrency = 4", "concurrency = 64")
+    mock.delay = 0.4
+    limited = f"ulimit -n 36; exec {sys.executable} -m panel run --repeats 9 --json"
+    done = subprocess.run(
+        ["/bin/sh", "-c", limited], cwd=wide.root, capture_output=True, text=True, check=False
+    )
+    summary = json.loads(done.stdout)
+    assert (done.returncode, summary["verdicts"], summary["errors"]) == (0, 9 * CELLS, 0)
+    assert {a["reason"] for a in attempts(wide)} == {None, "files_used_up"}
 
 
 # --- what the server does not take ---

@@ -20,7 +20,7 @@ from panel.endpoint import fault_words as words
 from panel.endpoint.probabilities import LOGPROB_FIELDS
 from panel.endpoint.responses import RawResponse
 from panel.endpoint.waits import asked_wait, daily, named_values, reset_wait, words_of
-from panel.endpoint.way_faults import TOO_LONG, WAY_REMEDIES
+from panel.endpoint.way_faults import FILES_USED_UP, TOO_LONG, WAY_REMEDIES
 from panel.text import in_words, without_pages
 
 Action = Literal["retry", "stop", "suspect", "degrade", "abstain", "record", "elsewhere", "later"]
@@ -48,6 +48,11 @@ class Fault:
     def overload(self) -> bool:
         """Whether the endpoint has too much to do."""
         return self.label in OVERLOADS
+
+    @property
+    def of_this_machine(self) -> bool:
+        """Whether it tells nothing of the endpoint: fewer requests at a time may pass."""
+        return self.label == FILES_USED_UP
 
     @property
     def replied(self) -> bool:
@@ -87,7 +92,7 @@ class Fault:
 
 SHOWN = 300  # characters of what a server said, in one line for a person
 
-OVERLOADS = {"http_429", "http_503", "http_529", "timeout"}
+OVERLOADS = {"http_429", "http_503", "http_529", "timeout", FILES_USED_UP}
 
 LOADING = "loading"  # the server is there, its model not yet
 BROKEN = "broken_off"  # the server gave up in the middle of a reply
@@ -133,6 +138,7 @@ REMEDIES = {
     "daily_quota": "Run again when it is renewed: the next run goes on. Or choose --endpoint.",
     "long_wait": "Run again then: the next run goes on. Or raise longest_wait_seconds in [limits].",
     "no_answer": LOOK,
+    FILES_USED_UP: "Lower concurrency, or allow more open files ('ulimit -n 4096').",
     **WAY_REMEDIES,
 }
 

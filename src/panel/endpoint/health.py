@@ -115,7 +115,7 @@ class EndpointHealth:
             fault = replace(fault, action="retry")  # a server that is started again, perhaps
         if fault.replied:
             self.alive()
-        elif fault.action == "retry":
+        elif fault.action == "retry" and not (fault.of_this_machine and self.answered_once):
             fault = self._failure(fault, cell, began)
         if fault.action in ("stop", "abstain") or fault.label == NOT_RECORDED:
             return fault

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import socket
@@ -41,6 +42,7 @@ WAY_REMEDIES = {
     "body_too_long": "Look at what stands before the server: an answer is a few thousand bytes.",
     "head_too_long": "Look at what stands before the server: an answer's head is a few lines.",
 }
+FILES_USED_UP = "files_used_up"  # by connections, of which fewer may do
 
 
 def way_fault(answer: Received, route: Route) -> tuple[str, str] | None:
@@ -71,6 +73,8 @@ def transport_fault(error: BaseException, deadline: float, route: Route) -> tupl
             return "dropped", detail
         case ssl.SSLError():
             return _tls_fault(first, route)
+        case OSError(errno=number) if number in (errno.EMFILE, errno.ENFILE):
+            return FILES_USED_UP, "this machine lets the program open no more files"
         case ConnectionRefusedError():
             return "refused", f"nothing listens at {route.host}"
         case socket.gaierror(errno=number) if number != socket.EAI_AGAIN:
