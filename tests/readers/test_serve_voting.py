@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import threading
 import time
 from collections.abc import Collection, Iterator
@@ -22,7 +23,7 @@ from panel.readers.serve.tools import Tools
 from panel.readers.serve.visitors import address_of, cookie_of, is_secure
 from panel.workspace import tools as workspace_tools
 from panel.workspace.tools import slugify
-from tests.support.readers_server import Reply, Served, limits, serving
+from tests.support.readers_server import Reply, Served, limits, serving, write_site
 
 LOOSE = Bound(10_000, 1, 10_000)
 
@@ -401,3 +402,12 @@ def test_shares_are_kept_though_the_folder_is_dated_in_the_future(
     for _ in range(3):
         assert site.get("/api/votes.json").json == {"votes": []}
     assert len(made) == 2
+
+
+def test_votes_on_a_tool_called_mail_are_not_counted_with_mails(tmp_path: Path) -> None:
+    folder = write_site(tmp_path / "out")
+    shutil.copy(folder / "tools" / "bellows.html", folder / "tools" / "mail.html")
+    with serving(tmp_path, votes_per_address=1) as site:
+        asked = site.post("/subscribe", {"email": "ann@example.org", "website": ""})
+        assert asked.status == 202
+        assert site.vote("mail", "ship").status == 200

@@ -78,7 +78,7 @@ def _count(site: Site, visitor: str, fields: Mapping[str, str], address: Address
         wait = site.limits.votes.wait_for(networks)
         if wait is not None:
             raise _Refused(429, "There were many votes from your network.", wait)
-    bounds = [(f"{tool} {name}", share * site.votes_per_address) for name, share in networks]
+    bounds = [(f"vote {tool} {name}", share * site.votes_per_address) for name, share in networks]
     try:
         site.votes.record(
             visitor, tool, fields["vote"], utc_now(), lambda: site.quota.taking(*bounds)
