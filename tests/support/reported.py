@@ -7,7 +7,7 @@ import zlib
 from typing import Any
 
 from tests.support.journals import Line, changed, renamed_run
-from tests.support.mock_endpoint import Answer, MockEndpoint, completion, filled
+from tests.support.mock_endpoint import Answer, MockEndpoint, completion, filled, usage_of
 from tests.support.runs import run
 from tests.support.space import Space
 
@@ -30,13 +30,14 @@ def _voting(space: Space) -> Any:
         key = (tool, zlib.crc32(system.encode()) % 4, body.get("seed"))
         said = _drawn(*key)
         if said == 7:
-            return Answer(body=completion(None, refusal="No."))
+            return Answer(body=completion(None, refusal="No.", usage=usage_of(user, "No.")))
         fields = filled(body["response_format"]["json_schema"]["schema"], user)
         fields |= {
             "verdict": "ship" if said < chance else "skip",
             "verdict_confidence": 50 + _drawn("sure", *key) // 2,
         }
-        return Answer(body=completion(json.dumps(fields)))
+        text = json.dumps(fields)
+        return Answer(body=completion(text, usage=usage_of(user, text)))
 
     return face
 
