@@ -45,7 +45,7 @@ class Turns:
                 return turn
             self._waiting.remove(last)
             heapq.heapify(self._waiting)
-            self._of.subtract(last[3])
+            self._forget(last[3])
             last[2].cancel()
         self._of.update(mine)
         heapq.heappush(self._waiting, (place, self._number, turn, mine))
@@ -58,16 +58,21 @@ class Turns:
         for _place, _number, turn, _groups in self._waiting:
             turn.cancel()
 
+    def _forget(self, groups: Iterable[Group]) -> None:
+        """Count one less of each group; nothing is kept of one of which none waits."""
+        for group in groups:
+            self._of[group] -= 1
+            if not self._of[group]:
+                del self._of[group]
+
     def _next(self) -> None:
         """Let the next request begin that still waits, and come back in the loop's next turn."""
         begun = False
         while self._waiting and not begun:
             self._reached, _number, turn, groups = heapq.heappop(self._waiting)
-            self._of.subtract(groups)
+            self._forget(groups)
             begun = not turn.done()
             if begun:
                 turn.set_result(None)
         if self._waiting:
             asyncio.get_running_loop().call_soon(self._next)
-        else:
-            self._of.clear()
