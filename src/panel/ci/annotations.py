@@ -24,6 +24,7 @@ RULES = {
     "flipped": "A verdict that was sure has become the other one, surely.",
     "settled": "A verdict that few answers had left open has become the other one.",
     "contested": "Newer answers speak against a verdict and are too few to be sure.",
+    "decision": "Editors have decided otherwise on a take.",
     "stale": "A verdict on file does not hold for the files as they are.",
     "drift": "The model is not what it was.",
     "abstain": "A persona gave no verdict where it gave one before.",
@@ -84,9 +85,8 @@ def _of_changes(diff: Diff, shut: Sequence[Failure], context: Context) -> Iterat
 
 
 def _takes(change: PairChange) -> str:
-    cause = f", {change.cause}" if change.cause else ""
     takes = [f"{label}: {take}" for label, take in change.takes()]
-    return "\n".join([f"{change.certainty}{cause}", *takes])
+    return "\n".join([change.details, *takes])
 
 
 def _of_gates(reasons: Sequence[Failure], level: Level, context: Context) -> Iterator[Annotation]:

@@ -5,13 +5,27 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
+from panel.cells.decided import RecordedDecision
 from panel.ci.drift import Drift
+from panel.decisions import Action
 from panel.frozen.verdicts import FrozenVerdict
 from panel.stats import DEMO, PanelResult
+from panel.text import one_line, shortened
 
-Kind = Literal["new", "gone", "flipped", "settled", "leaning", "rewritten"]
+Kind = Literal["new", "gone", "flipped", "settled", "leaning", "decided", "rewritten"]
 # The most telling first, for reports.
-WEIGHT: tuple[Kind, ...] = ("flipped", "settled", "leaning", "gone", "new", "rewritten")
+WEIGHT: tuple[Kind, ...] = (
+    *("flipped", "settled", "leaning", "decided", "gone", "new", "rewritten"),
+)
+_DONE: dict[Action, str] = {
+    "approve": "approved",
+    "reject": "rejected",
+    "edit": "edited",
+    "confirm": "confirmed",
+    "ask_again": "asked again",
+    "undo": "a decision taken back",
+}
+EDITOR, DECISIONS_SAID = 60, 3  # characters of a name; decisions of one pair that are told
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +35,8 @@ class PairChange:
     kind: new or gone; flipped: a sure verdict has become the other one, surely; settled: a
     verdict that rested on too few answers to be sure has become the other one, surely; leaning:
     newer answers speak for another verdict, or for none, and are too few to be sure of it;
-    rewritten: the same verdict with another take.
+    rewritten: the same verdict with another take; decided: the same take, on which editors have
+    decided otherwise.
     cause: why it was asked, as in ``panel plan``, or "asked again"; None for new and gone.
     """
 
@@ -54,6 +69,8 @@ class PairChange:
             return f"gone (was {before})"
         if self.kind == "leaning" and not self.changed:
             return f"{after} kept, contested"
+        if self.kind == "decided":
+            return f"decided: {after}"
         if self.kind == "rewritten":
             return f"{after} reworded"
         why = {"settled": ", which few answers had left open", "leaning": ", on too few answers"}
@@ -67,8 +84,36 @@ class PairChange:
             return "no votes"
         return f"{after.ships} of {after.n} ship"
 
+    @property
+    def decisions(self) -> tuple[list[RecordedDecision], list[RecordedDecision]]:
+        """The editors' decisions that only one side has: those added, and those taken out."""
+        before, after = (each.decisions if each else () for each in (self.before, self.after))
+        known, left = set(before), set(after)
+        return [d for d in after if d not in known], [d for d in before if d not in left]
+
+    @property
+    def decided(self) -> str:
+        """What editors have decided, and who, in words; "" where nothing of it differs."""
+        added, removed = self.decisions
+        said = [_done(each) for each in added] + [f"without {_done(each)}" for each in removed]
+        more = f" and {len(said) - DECISIONS_SAID:,} more" if len(said) > DECISIONS_SAID else ""
+        told = ", ".join(said[:DECISIONS_SAID]) + more
+        before, after = self.before, self.after
+        if before is None or after is None or before.state == after.state:
+            return told
+        return ": ".join(filter(None, (f"{before.state} → {after.state}", told)))
+
+    @property
+    def details(self) -> str:
+        """The votes after the change, why it was asked, and what editors decided, in words."""
+        asked = ", ".join(filter(None, (self.certainty, self.cause)))
+        return "; ".join(filter(None, (asked, self.decided)))
+
     def takes(self) -> list[tuple[str, str]]:
         """Return (label, take) for each take to show: before, after, or answered now."""
+        if self.kind == "decided":
+            now = self.after
+            return [(f"{now.state}, {now.verdict}", now.take)] if now and now.take else []
         found = []
         if self.before is not None and self.before.take:
             found.append((f"before, {self.before.verdict}", self.before.take))
@@ -79,6 +124,10 @@ class PairChange:
         elif after is not None and after.take:
             found.append((f"after, {after.verdict}", after.take))
         return found
+
+
+def _done(decision: RecordedDecision) -> str:
+    return f"{_DONE[decision.action]} by {shortened(one_line(decision.editor), EDITOR)}"
 
 
 @dataclass(frozen=True, slots=True)

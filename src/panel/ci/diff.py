@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from panel.cells.answers import votes_of
+from panel.cells.decided import RecordedDecision
 from panel.cells.plan import changed_input
 from panel.ci.changes import Diff, InputFile, Kind, PairChange, ToolChange
 from panel.ci.drift import find_drift
@@ -78,6 +79,8 @@ def _change(
         kind = "leaning"
     elif before.take != after.take:
         kind = "rewritten"
+    elif before.decisions != after.decisions or before.state != after.state:
+        kind = "decided"
     else:
         return None
     return PairChange(*key, kind, _cause(before, after), before, after)
@@ -194,6 +197,14 @@ def _pair_record(pair: PairChange) -> dict[str, Any]:
         "persona": pair.persona,
         "kind": pair.kind,
         "cause": pair.cause,
+        "decisions": dict(zip(("added", "removed"), map(_made, pair.decisions), strict=True)),
         "before": fields(pair.before),
         "after": fields(pair.after),
     }
+
+
+def _made(decisions: Iterable[RecordedDecision]) -> list[dict[str, str]]:
+    return [
+        {"action": each.action, "editor": each.editor, "decided_at": each.decided_at}
+        for each in decisions
+    ]

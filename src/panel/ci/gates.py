@@ -14,7 +14,7 @@ from panel.text import counted
 from panel.workspace.loading import load_workspace
 from panel.workspace.validation import did_you_mean
 
-PLAIN = ("flip", "change", "stale", "drift", "abstain")
+PLAIN = ("flip", "change", "decision", "stale", "drift", "abstain")
 SHIP_BELOW = "ship-below"
 NAMED = 5  # pairs named in one sentence
 
@@ -23,7 +23,7 @@ NAMED = 5  # pairs named in one sentence
 class Gates:
     """The gates a team has chosen.
 
-    plain: any of flip, change, stale, drift, abstain. ship_below: a percentage; None if not chosen.
+    plain: any of PLAIN. ship_below: a percentage; None if not chosen.
     """
 
     plain: frozenset[str] = frozenset()
@@ -85,10 +85,10 @@ ANYONE = Asked()
 def failures(diff: Diff, head: Snapshot, gates: Gates, asked: Asked = ANYONE) -> list[Failure]:
     """Return the reasons why gates are shut, in the order of the gates.
 
-    ``flip`` and ``change`` look at verdicts that differ, ``ship-below`` at tools that were not
-    below before, ``abstain`` at abstentions that the base does not have, ``stale`` at the whole
-    head. Raises UsageError for ``stale`` if the head is a folder or a run, which has no tools of
-    its own.
+    ``flip`` and ``change`` look at verdicts that differ, ``decision`` at what editors decided,
+    ``ship-below`` at tools that were not below before, ``abstain`` at abstentions that the base
+    does not have, ``stale`` at the whole head. Raises UsageError for ``stale`` if the head is a
+    folder or a run, which has no tools of its own.
     """
     found: list[Failure] = []
     turned = (
@@ -100,6 +100,11 @@ def failures(diff: Diff, head: Snapshot, gates: Gates, asked: Asked = ANYONE) ->
             words = _named([f"{p.tool} × {p.persona} ({_flip(p)})" for p in pairs])
             sentence = f"{counted(len(pairs), 'verdict')} {verb}: {words}."
             found.append(Failure(gate, sentence, _keys(pairs)))
+    decided = [pair for pair in diff.changes if any(pair.decisions)]
+    if "decision" in gates.plain and decided:
+        words = _named([f"{p.tool} × {p.persona} ({p.decided})" for p in decided])
+        sentence = f"{counted(len(decided), 'verdict')} decided on by editors: {words}."
+        found.append(Failure("decision", sentence, _keys(decided)))
     if "stale" in gates.plain:
         found += _stale(head, asked)
     if "drift" in gates.plain and diff.drift.shut:

@@ -92,8 +92,8 @@ def _told(change: PairChange | None, now: FrozenVerdict | None) -> str:
     if now is not None:
         lines.append(f"{now.verdict or 'no verdict'}, {now.ships} of {now.n} ship")
     if change is not None:
-        cause = f" ({change.cause})" if change.cause else ""
-        lines.append(f"{change.said}{cause}")
+        why = "; ".join(filter(None, (change.cause, change.decided)))
+        lines.append(f"{change.said} ({why})" if why else change.said)
         lines += [f"{label}: {take}" for label, take in change.takes()]
     return "\n".join(lines)
 

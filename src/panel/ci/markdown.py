@@ -101,6 +101,7 @@ def _headline(diff: Diff) -> str:
         (len(diff.of_kind("settled")), "settled the other way"),
         (changed, "changed on too few answers"),
         (len(leaning) - changed, "contested, kept as published"),
+        (sum(any(pair.decisions) for pair in diff.changes), "decided on by editors"),
         (len(diff.of_kind("new")), "new"),
         (len(diff.of_kind("gone")), "gone"),
         (len(diff.of_kind("rewritten")), "reworded"),
@@ -202,9 +203,9 @@ def _row(tool: ToolChange) -> str:
 
 
 def _said(pair: PairChange) -> str:
-    cause = f", {pair.cause}" if pair.cause else ""
     said = f"**{pair.said}**" if pair.kind == "flipped" else pair.said
-    return said if pair.kind == "gone" else f"{said} ({pair.certainty}{cause})"
+    details = pair.decided if pair.kind == "gone" else pair.details
+    return f"{said} ({harmless(details, SENTENCE)})" if details else said
 
 
 def _takes(tool: ToolChange) -> str:

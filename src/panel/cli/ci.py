@@ -207,7 +207,7 @@ def diff(
         list[str] | None,
         typer.Option(
             "--fail-on",
-            help="flip, change, stale, drift, abstain, ship-below=PCT; exit 1; repeatable.",
+            help="flip, change, decision, stale, drift, abstain, ship-below=PCT: exit 1.",
         ),
     ] = None,
     warn_on: Annotated[

@@ -95,9 +95,8 @@ def _lines(found: Diff) -> Iterator[str]:
 
 
 def _pair_lines(pair: PairChange) -> Iterator[str]:
-    cause = f", {pair.cause}" if pair.cause else ""
     persona = " ".join(pair.persona.split())
     kind = "" if pair.said.startswith(pair.kind) else f"  {pair.kind}"
-    yield f"    {persona}: {pair.said}{kind} ({pair.certainty}{cause})"
+    yield f"    {persona}: {pair.said}{kind} ({pair.details})"
     for label, take in pair.takes():
         yield f"      {label}: {' '.join(take.split())}"
