@@ -123,7 +123,7 @@ def test_more_repeats_of_the_same_wording_were_asked_again() -> None:
 
 
 def test_what_is_new_or_gone_has_no_cause() -> None:
-    found = difference({PAIR: OLD}, {("bellows", "builder"): OLD})
+    found = difference({PAIR: OLD}, {("bellows", "builder"): anew("ship")})
     assert [(pair.kind, pair.cause) for pair in found.changes] == [("gone", None), ("new", None)]
     assert found.reasons == {}
 
@@ -191,7 +191,7 @@ def test_the_record_is_plain_json_with_the_three_parts_apart() -> None:
     )
     told = json.loads(json.dumps(record(found)))
     assert list(told) == ["base", "head", "inputs", "verdicts", "abstained", "model"]
-    assert told["inputs"] == {"files": [], "reasons": {"description changed": 1}}
+    assert told["inputs"] == {"files": [], "reasons": {"description changed": 1}, "renames": []}
     [tool] = told["verdicts"]
     assert tool["before"] == {
         "demo": False,
@@ -247,7 +247,7 @@ def test_nothing_changed_is_nothing_told(versioned: Space, panel: Panel) -> None
     told = diff(panel, versioned, "HEAD")
     assert (told["verdicts"], told["inputs"], told["failures"]) == (
         [],
-        {"files": [], "reasons": {}},
+        {"files": [], "reasons": {}, "renames": []},
         [],
     )
     done = panel("diff", "HEAD", cwd=versioned.root)
@@ -363,7 +363,7 @@ def test_two_runs_are_compared_without_git_or_frozen_verdicts(
     assert first and second
     told = diff(panel, mocked, first, second)
     assert (told["base"], told["head"]) == (first, second)
-    assert told["inputs"] == {"files": [], "reasons": {"description changed": 4}}
+    assert told["inputs"] == {"files": [], "reasons": {"description changed": 4}, "renames": []}
     assert {pair["kind"] for tool in told["verdicts"] for pair in tool["personas"]} == {"flipped"}
 
 

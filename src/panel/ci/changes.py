@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from panel.cells.decided import RecordedDecision
+from panel.cells.renames import Rename
 from panel.ci.drift import Drift
 from panel.decisions import Action
 from panel.frozen.verdicts import FrozenVerdict
@@ -163,7 +164,8 @@ class Diff:
 
     reasons: how many pairs were asked again, by cause. tools: the most telling changes first.
     pairs: every verdict of the head, by (tool, persona). panels: every tool's panel before and
-    after. abstained: the pairs with an abstention that the base does not have.
+    after. abstained: the pairs with an abstention that the base does not have. renames: what has
+    another name in the head, by which it is called here.
     """
 
     base: str
@@ -175,6 +177,7 @@ class Diff:
     pairs: dict[tuple[str, str], FrozenVerdict] = field(repr=False)
     abstained: list[tuple[str, str]] = field(default_factory=list)
     panels: dict[str, Panels] = field(default_factory=dict, repr=False)
+    renames: tuple[Rename, ...] = ()
 
     @property
     def changes(self) -> list[PairChange]:

@@ -17,6 +17,7 @@ from panel.cells.decided import RecordedDecision
 from panel.cells.plan import changed_input
 from panel.ci.changes import Diff, InputFile, Kind, PairChange, ToolChange
 from panel.ci.drift import find_drift
+from panel.ci.renames import renamed_alike
 from panel.ci.snapshots import Snapshot
 from panel.frozen.rule import is_sure
 from panel.frozen.verdicts import FrozenVerdict
@@ -25,7 +26,8 @@ from panel.workspace.git import changed_files
 
 
 def compare(root: Path, base: Snapshot, head: Snapshot) -> Diff:
-    """Compare two snapshots of the workspace below ``root``."""
+    """Compare two snapshots of the workspace below ``root``, under the names of the head."""
+    base, head, renames = renamed_alike(root, base, head)
     before, after = _pairs(base), _pairs(head)
     reasons: Counter[str] = Counter()
     changes: dict[str, list[PairChange]] = {}
@@ -46,7 +48,18 @@ def compare(root: Path, base: Snapshot, head: Snapshot) -> Diff:
         files = [InputFile(*row) for row in rows]
     drift = find_drift(base, head, before.values(), after.values())
     silent = [key for key in after if _abstains_anew(before.get(key), after[key])]
-    return Diff(base.name, head.name, files, dict(reasons), tools, drift, after, silent, panels)
+    return Diff(
+        base.name,
+        head.name,
+        files,
+        dict(reasons),
+        tools,
+        drift,
+        after,
+        silent,
+        panels,
+        renames,
+    )
 
 
 def _pairs(snapshot: Snapshot) -> dict[tuple[str, str], FrozenVerdict]:
@@ -146,6 +159,7 @@ def record(diff: Diff) -> dict[str, Any]:
         "inputs": {
             "files": [{"file": f.file, "added": f.added, "removed": f.removed} for f in diff.files],
             "reasons": diff.reasons,
+            "renames": [asdict(each) for each in diff.renames],
         },
         "verdicts": [
             {

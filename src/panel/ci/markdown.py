@@ -20,7 +20,7 @@ COMMENT_BYTES = 64_000  # GitHub takes 65,536 characters of a comment
 MARKER = "<!-- reviewer-panel -->"
 TURNED = 0.6  # of the room for verdicts: the most for rows of changed ones, so that takes fit, too
 SHOWN = 20  # files, canaries
-REASONS_SHOWN, NAMES_SHOWN = 10, 3
+REASONS_SHOWN, RENAMES_SHOWN, NAMES_SHOWN = 10, 5, 3
 # The most characters of one name and of one sentence. Escaped and all together, what surrounds the
 # verdicts still fits into a comment, however long the names are.
 NAME, SENTENCE = 100, 400
@@ -118,6 +118,11 @@ def _inputs(diff: Diff) -> list[str]:
         lines.append(f"Asked again: {harmless(counts)}.")
     else:
         lines.append("Nothing that was on file has been asked again.")
+    for each in diff.renames[:RENAMES_SHOWN]:
+        was, now = harmless(each.was, NAME), harmless(each.now, NAME)
+        lines.append(f"- {each.of} {now}: renamed from {was}")
+    if len(diff.renames) > RENAMES_SHOWN:
+        lines.append(f"- … {len(diff.renames) - RENAMES_SHOWN:,} more")
     if diff.files:
         lines += ["", "| file | + | − |", "|---|---:|---:|"]
         lines += [

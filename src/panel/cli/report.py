@@ -69,9 +69,11 @@ def _lines(found: Diff) -> Iterator[str]:
     yield "Inputs"
     for reason, many in found.reasons.items():
         yield f"  {many:,} × {reason}"
+    for rename in found.renames:
+        yield f"  {rename.of} {rename.now}: renamed from {rename.was}"
     for file in found.files:
         yield f"  {file.file}: +{file.added} -{file.removed}"
-    if not found.reasons and not found.files:
+    if not found.reasons and not found.files and not found.renames:
         yield "  nothing differs"
     yield ""
     yield "Verdicts"

@@ -94,7 +94,7 @@ def find_renames(
     """
     found: list[Rename] = []
     for kind in KINDS:
-        present = _present(workspace, kind)
+        present = present_in(workspace, kind)
         stored = names_in_store(connection, kind)
         new, gone = present.keys() - stored, stored - present.keys()
         if kind == "tool":
@@ -117,7 +117,8 @@ def _told(frozen: Frozen) -> list[Rename]:
     return [Rename("tool", was, slug) for slug, file in frozen.items() for was in file.known_as]
 
 
-def _present(workspace: WorkspaceFiles, kind: Kind) -> Mapping[str, Tool | Persona]:
+def present_in(workspace: WorkspaceFiles, kind: Kind) -> Mapping[str, Tool | Persona]:
+    """Return what is written in a workspace: its tools, or its personas, by name."""
     if kind == "tool":
         return {tool.slug: tool for tool in workspace.tools}
     # Those that are not on the panel are there, too.
@@ -182,7 +183,7 @@ def all_renames(workspace: WorkspaceFiles, frozen: Frozen, connection: Connectio
     found = {(kind, was): now for kind in KINDS for was, now in resolve_names(known, kind).items()}
     for each in _told(frozen):
         found.setdefault(("tool", each.was), found.get(("tool", each.now), each.now))
-    present = {kind: _present(workspace, kind) for kind in KINDS}
+    present = {kind: present_in(workspace, kind) for kind in KINDS}
     return [
         Rename(kind, was, now) for (kind, was), now in found.items() if was not in present[kind]
     ]
@@ -232,8 +233,8 @@ def moved_by_sight(workspace: WorkspaceFiles, frozen: Frozen, target: Target) ->
     """Return frozen verdicts under present names, by the files alone: no store is opened."""
     renames: list[Rename] = []
     for kind in KINDS:
-        present = _present(workspace, kind)
-        filed = _filed(kind, frozen)
+        present = present_in(workspace, kind)
+        filed = traces_on_file(kind, frozen)
         new, gone = present.keys() - filed.keys(), filed.keys() - present.keys()
         if new and gone:
             repeats = max(
@@ -251,7 +252,7 @@ def _answers(file: FrozenTool) -> list[Any]:
     return [answer for verdict in file.personas.values() for answer in verdict.answers]
 
 
-def _filed(kind: Kind, frozen: Frozen) -> dict[str, Trace]:
+def traces_on_file(kind: Kind, frozen: Frozen) -> dict[str, Trace]:
     """Return what is on file by tool or persona, as far as it can be recognised by."""
     prints: dict[str, set[str]] = {}
     for slug, file in frozen.items():
@@ -263,11 +264,14 @@ def _filed(kind: Kind, frozen: Frozen) -> dict[str, Trace]:
 
 
 def _moved(workspace: WorkspaceFiles, frozen: Frozen, renames: Sequence[Rename]) -> Moved:
+    present = {kind: present_in(workspace, kind) for kind in {each.of for each in renames}}
+    return under_names(frozen, [each for each in renames if each.was not in present[each.of]])
+
+
+def under_names(frozen: Frozen, renames: Sequence[Rename]) -> Moved:
+    """Return frozen verdicts with these renames made, where the new name is still free."""
     found, told = dict(frozen), []
-    present = {kind: _present(workspace, kind) for kind in {each.of for each in renames}}
     for rename in renames:
-        if rename.was in present[rename.of]:
-            continue
         if rename.of == "tool":
             if rename.was in found and rename.now not in found:
                 file = found.pop(rename.was)
