@@ -15,7 +15,7 @@ import pytest
 
 from panel.cells.answers import Answer
 from panel.ci.agreement import MOVED_BELOW, PairVotes, judge
-from panel.ci.drift import Drift, judge_check
+from panel.ci.drift import Drift, find_drift, judge_check
 from panel.frozen.canaries import CanaryCheck
 from panel.frozen.files import FrozenVerdict
 from panel.stats import ShipOrSkip, Tally
@@ -125,6 +125,40 @@ def test_canaries_on_file_on_both_sides_were_not_asked_between_them() -> None:
     later = canaries(*[(1, 1, 1, 1)] * 6, run_id="later", asked_at=AFTERWARDS)
     assert drift(later, base=check).moved is False, "the branch asked after main"
     assert drift(check, base=later).moved is True, "main has moved on since the branch asked"
+
+
+def checked(asked: Asked, *more: CanaryCheck) -> Drift:
+    """Return the drift of a head that holds these checks besides."""
+    base = side("main", asked.record)
+    head = side("now", asked.record, asked.check, *more)
+    verdicts = asked.record.values()
+    return find_drift(base, head, verdicts, verdicts)
+
+
+@pytest.mark.parametrize("model", ["lab/mock-1", "other/model-9"])
+@pytest.mark.parametrize("asked_at", [LONG_AGO, AFTERWARDS])
+def test_no_other_run_of_canaries_hides_one_that_says_that_the_model_moved(
+    model: str, asked_at: str
+) -> None:
+    moved = canaries(*[(1, 1, 0, 1)] * 6)
+    quiet = canaries(
+        *[(1, 1, 1, 1)] * 6, run_id="quiet", asked_at=asked_at, model_identity=model
+    ).check
+    assert checked(moved, quiet) == drift(moved)
+
+
+def test_an_accepted_run_takes_earlier_ones_of_its_model_along_and_of_no_other() -> None:
+    moved = canaries(*[(1, 1, 0, 1)] * 6)
+    fields = {"asked_at": AFTERWARDS, "run_id": "accepted", "accepted": True}
+    accepted = canaries(*[(1, 1, 0, 1)] * 6, **fields).check
+    assert not checked(moved, accepted).shut
+    assert checked(moved, accepted.model_copy(update={"model_identity": "other/model-9"})).shut
+
+
+def test_what_a_run_of_canaries_can_tell_is_told_whatever_others_cannot() -> None:
+    stands = canaries(*[(1, 1, 1, 1)] * 12)
+    other = canaries((0, 0, 1, 1), run_id="other", asked_at=AFTERWARDS).check
+    assert checked(stands, other).moved is False
 
 
 def test_a_tool_that_was_deleted_since_changes_no_count_of_the_canaries_asked() -> None:

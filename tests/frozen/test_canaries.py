@@ -71,6 +71,7 @@ def test_an_acceptance_is_one_changed_line_and_the_digest(tmp_path: Path) -> Non
         ('"accepted": false', '"accepted": 0', ":6: accepted: "),
         ('"accepted": f', '"accepted": true,\n  "accepted": f', ":7: accepted: appears twice"),
         ('"2026-11-24T09:30:00Z"', '"yesterday"', ":5: asked_at: 'yesterday' is no time"),
+        ('"2026-11-24T09:30:00Z"', '"9999-01-01T00:00:00"', "asked_at: 9999-01-01T00:00:00 "),
         ('"mock/mock-1"', "7", ":4: model_identity: "),
         ('"b2:1": "ship"', '"b2:1": "sh1p"', ":14: canaries.anvil.builder.b2:1: "),
         ('"b2:1": "ship"', '"b2:1": true', ":14: canaries.anvil.builder.b2:1: "),

@@ -61,15 +61,37 @@ def find_drift(
 ) -> Drift:
     """Compare the canaries and the models' names of two snapshots with these verdicts.
 
-    What counts is the latest check that the head has and the base has not.
+    Every check counts that the head has and the base has not: what is told is the latest that
+    shuts the gate; else the latest that can tell. What they are compared with is the base's, and
+    what the head accepts.
     """
-    asked = latest(c for run_id, c in head.canaries.items() if run_id not in base.canaries)
-    checks = {**base.canaries, **head.canaries}.values()
-    drift = judge_check(asked, checks, base.frozen)
+    accepted = {run_id: check for run_id, check in head.canaries.items() if check.accepted}
+    record = {**base.canaries, **accepted}.values()
     models = _differing(_names(before, "model_identity"), _names(after, "model_identity"))
-    if models is not None:
-        return replace(drift, models=models)
-    return _named(drift, (before, after), asked, checks)
+
+    def drift_of(asked: CanaryCheck | None) -> Drift:
+        drift = judge_check(asked, record, base.frozen)
+        if models is not None:
+            return replace(drift, models=models)
+        return _named(drift, (before, after), asked, record)
+
+    found = [drift_of(asked) for asked in _asked_since(base, head)] or [drift_of(None)]
+    return max(found, key=lambda drift: (drift.shut, drift.moved is not None))
+
+
+def _asked_since(base: Snapshot, head: Snapshot) -> list[CanaryCheck]:
+    """Return the checks that the base has not, the latest first.
+
+    Where the head accepts one, those of its model that are older are settled with it.
+    """
+    found: list[CanaryCheck] = []
+    for check in in_order(head.canaries.values()):
+        known = base.canaries.get(check.run_id)
+        if check.accepted and not (known and known.accepted):
+            found = [each for each in found if each.model_identity != check.model_identity]
+        if known is None:
+            found.append(check)
+    return found[::-1]
 
 
 def latest_drift(workspace: WorkspaceFiles, model: ModelIdentity, run_id: str | None) -> Drift:

@@ -7,6 +7,7 @@ with, and only an acceptance changes it, so git merges the files of two branches
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Literal, Self
 
@@ -21,9 +22,11 @@ from panel.hashing import content_hash
 from panel.stats import ShipOrSkip
 from panel.store.canaries import CanaryAnswer, canary_answers
 from panel.store.connection import Connection
+from panel.text import utc
 from panel.workspace.plain_files import refuse_link, refuse_odd
 
 CANARIES = "_canaries"  # a slug has no underscore, so no tool can be called so
+CLOCKS_DIFFER = timedelta(days=1)  # of the machines that ask and read, at most
 
 
 class CanaryCheck(Strict):
@@ -74,14 +77,20 @@ def read_canaries(folder: Path) -> CanaryChecks:
 def parse_canaries(text: str, file: Path) -> CanaryCheck:
     """Read one file.
 
-    Raises WorkspaceError as parse_document does, for a name that is not the run's, and for one
-    that was changed by hand: a vote that is turned would say that the model has not moved.
+    Raises WorkspaceError as parse_document does, for a name that is not the run's, for one of a
+    time that has not come, and for one that was changed by hand: a vote that is turned would say
+    that the model has not moved.
     """
     found = parse_document(_OnFile, text, file)
     check = CanaryCheck.model_validate(found.model_dump(exclude={"digest"}))
     if check.run_id != file.stem:
         message = f"is of the run {check.run_id!r}, which its name does not say"
         raise WorkspaceError.single(file, None, "run_id", message, "Rename the file.")
+    asked_at = utc(datetime.fromisoformat(check.asked_at.rstrip("Z")))
+    if asked_at > datetime.now(UTC) + CLOCKS_DIFFER:
+        message = f"{check.asked_at} has not come yet"
+        remedy = "Remove the file, and ask the canaries again: 'panel canary'."
+        raise WorkspaceError.single(file, None, "asked_at", message, remedy)
     if found != _on_file(check):
         remedy = "Take it from git as it was, or ask the canaries again: 'panel canary'."
         raise WorkspaceError.single(file, None, "digest", "was changed by hand", remedy)
