@@ -440,11 +440,16 @@ def test_changed_files_counts_lines_of_what_people_write(kept: Space) -> None:
     (kept.root / "tools/bellows.md").rename(kept.root / "tools/bell ö.md")
     (kept.root / "tools/blob.bin").write_bytes(b"\0\1\2")
     (kept.root / "README.md").write_text("not an input\n")
+    for name, text in (("editorial/tools/anvil.md", "---\n---\n"), ("media/anvil.png", "\0")):
+        (kept.root / name).parent.mkdir(parents=True)
+        (kept.root / name).write_text(text)
     (kept.root / "verdicts").mkdir()
     (kept.root / "verdicts/anvil.json").write_text("{}\n")
     commit(kept.root)
     lines = len((kept.root / "tools/crucible.md").read_text().splitlines())
     assert changed_files(kept.root, "HEAD~1", "HEAD") == [
+        ("editorial/tools/anvil.md", 2, 0),
+        ("media/anvil.png", 0, 0),
         ("tools/anvil.md", 1, 1),
         ("tools/bell ö.md", lines, 0),
         ("tools/bellows.md", 0, lines),

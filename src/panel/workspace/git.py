@@ -7,7 +7,7 @@ import re
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -17,6 +17,8 @@ from panel.workspace.plain_files import home_of
 VERDICTS = "verdicts"
 FOLDERS = ("personas", "prompts", "tools", VERDICTS)
 PARTS = ("panel.toml", *FOLDERS)
+# What people write: all that a site is made of, but the verdicts.
+WRITTEN = ("panel.toml", "personas", "prompts", "tools", "editorial", "media")
 
 
 def commit_of(root: Path, revision: str) -> str | None:
@@ -86,17 +88,16 @@ def changed_files(root: Path, base: str, head: str | None) -> list[tuple[str, in
     """Return (file, lines added, lines removed) between two revisions.
 
     head: None for the files as they are now, those that git does not track yet included; not
-    those that it ignores. Only tools, personas, prompts and panel.toml are compared. Binary
-    files count 0 lines; line ends do not count. Raises UsageError as workspace_at does.
+    those that it ignores. Only what people write is compared. Binary files count 0 lines; line
+    ends do not count. Raises UsageError as workspace_at does.
     """
     revisions = [commit_at(root, revision) for revision in (base, head) if revision is not None]
-    inputs = [part for part in PARTS if part != VERDICTS]
     asked = (
         "diff", "--numstat", "-z", "--no-renames", "--no-ext-diff", "--no-textconv",
-        "--ignore-cr-at-eol", "--relative", *revisions, "--", *inputs,
+        "--ignore-cr-at-eol", "--relative", *revisions, "--", *WRITTEN,
     )  # fmt: skip
     if head is None:
-        with _index_of_all(root, inputs) as index:
+        with _index_of_all(root, WRITTEN) as index:
             told = _compared(run_git(root, *asked, index=index))
     else:
         told = _compared(run_git(root, *asked))
@@ -110,7 +111,7 @@ def changed_files(root: Path, base: str, head: str | None) -> list[tuple[str, in
 
 
 @contextmanager
-def _index_of_all(root: Path, parts: list[str]) -> Iterator[Path]:
+def _index_of_all(root: Path, parts: Sequence[str]) -> Iterator[Path]:
     """Copy the index, and enter into the copy what git does not track yet, without its content."""
     with tempfile.TemporaryDirectory(prefix="panel-") as folder:
         index = Path(folder) / "index"
