@@ -15,6 +15,7 @@ from panel.cells.lines import rename_line
 from panel.cells.renames import Kind, Rename
 from panel.frozen.files import FOLDER, FrozenTool, read_frozen
 from panel.frozen.renames import all_renames
+from panel.frozen.staleness import altered_names
 from panel.store.ingest import ingest, opened, rebuild
 from panel.store.renames import known_renames
 from panel.workspace.loading import load_workspace
@@ -299,6 +300,16 @@ def test_the_tools_of_the_workspace_are_not_walked_through_for_each_rename(
         found = all_renames(replace(workspace, tools=tools), frozen, connection)
     assert {each.now for each in found} == frozen.keys()
     assert tools.walks == 1
+
+
+def test_names_that_were_taken_out_of_a_file_by_hand_are_altered() -> None:
+    """Whoever takes out the digest as well makes no file of one that never had it."""
+    plain = FrozenTool(tool="crane", personas={})
+    named = plain.named("crane", ("anvil",), "b2:1")
+    assert altered_names({"crane": named, "bellows": plain.named("bellows", (), None)}) == []
+    for bare in (plain, named.model_copy(update={"formerly": ()})):
+        [found] = altered_names({"crane": bare})
+        assert (found.tool, found.status) == ("crane", "altered")
 
 
 @pytest.mark.parametrize("of", ["tool", "persona"])

@@ -118,7 +118,9 @@ def frozen_by_hand(space: Space, cells: list[Cell]) -> None:
             publish([answer], None)
         )
     files = {
-        f"{slug}.json": encode_frozen(FrozenTool(tool=slug, personas=personas))
+        f"{slug}.json": encode_frozen(
+            FrozenTool(tool=slug, personas=personas).named(slug, (), None)
+        )
         for slug, personas in by_tool.items()
     }
     write_changed(space.root / FOLDER, files)

@@ -77,9 +77,8 @@ class FrozenTool(Strict):
 
     @property
     def names_intact(self) -> bool:
-        """Whether the names are as ``panel freeze`` wrote them; a file may be without any."""
-        bare = not self.formerly and self.described is None and not self.digest
-        return bare or self.digest == self.content_digest()
+        """Whether the names, or that there are none, are as ``panel freeze`` wrote them."""
+        return self.digest == self.content_digest()
 
     @property
     def known_as(self) -> tuple[str, ...]:
