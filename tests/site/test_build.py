@@ -18,7 +18,7 @@ from panel.errors import PanelError, UsageError
 from panel.scorecard import Scorecard
 from panel.site import build as room
 from panel.site import output, pictures
-from panel.site.build import MANIFEST, SiteBuilder, build
+from panel.site.build import MANIFEST, SiteBuilder, build, plan
 from panel.site.publication import Publication, PublishedTool
 from tests.support.seed_takes import CODESTRAL, MISTRAL
 from tests.support.site_publication import ROOT, seed_publication
@@ -82,7 +82,7 @@ def test_a_build_says_what_it_made_and_lists_every_file(tmp_path: Path) -> None:
     built = build(seed_publication(), out)
     files = files_in(out)
     assert set(built.written) == set(files)
-    assert (built.unchanged, built.removed, built.kept) == (0, (), ())
+    assert (built.unchanged, built.removed) == (0, ())
     assert (built.tools, built.comparisons, built.pictures) == (2, 1, True)
     assert built.pages == sum(path.endswith(".html") for path in files)
     listed = json.loads((out / MANIFEST).read_text())["files"]
@@ -151,12 +151,53 @@ def test_files_of_others_are_neither_overwritten_nor_removed(tmp_path: Path) -> 
     build(one, tmp_path)
     assert (tmp_path / "CNAME").read_text() == "verdicts.example"
     assert (tmp_path / "compare" / "notes.txt").read_text() == "mine"
-    # Somebody puts a file where a page of the next build would stand.
-    (tmp_path / f"tools/{MISTRAL}.html").write_text("mine too")
-    built = build(seed_publication(), tmp_path)
-    assert built.kept == (f"tools/{MISTRAL}.html",)
-    build(one, tmp_path)
-    assert (tmp_path / f"tools/{MISTRAL}.html").read_text() == "mine too"
+
+
+def unlisted(out: Path, *paths: str) -> None:
+    """Take files out of the list of those that the program wrote."""
+    record = json.loads((out / MANIFEST).read_text())
+    for path in paths:
+        del record["files"][path]
+    (out / MANIFEST).write_text(json.dumps(record))
+
+
+@pytest.mark.parametrize("kind", [".html", ".js", ".png", ".xml"])
+def test_nothing_is_published_beside_a_strange_file_under_a_name_of_the_site(
+    tmp_path: Path, kind: str
+) -> None:
+    """Readers would take it for a page of the site, or their browsers would load it."""
+    build(seed_publication(), tmp_path)
+    path = next(path for path in files_in(tmp_path) if path.endswith(kind))
+    unlisted(tmp_path, path)
+    (tmp_path / path).write_text("mine")
+    before = stamps(tmp_path)
+    for attempt in (build, plan):
+        with pytest.raises(UsageError, match=f"does not list: {re.escape(path)}"):
+            attempt(seed_publication(), tmp_path)
+    assert stamps(tmp_path) == before
+    (tmp_path / path).unlink()
+    assert build(seed_publication(), tmp_path).written == (path,)
+
+
+def test_a_file_that_the_list_lacks_is_the_sites_where_it_is_as_it_would_be_made(
+    tmp_path: Path,
+) -> None:
+    build(seed_publication(), tmp_path)
+    unlisted(tmp_path, "index.html", VERSUS)
+    assert build(seed_publication(), tmp_path).written == ()
+    assert {"index.html", VERSUS} <= json.loads((tmp_path / MANIFEST).read_text())["files"].keys()
+
+
+def test_a_link_is_no_file_of_the_site_whatever_it_leads_to(tmp_path: Path) -> None:
+    """Who packs the folder for a web host may follow it."""
+    out, elsewhere = tmp_path / "out", tmp_path / "elsewhere"
+    build(seed_publication(), out)
+    whole = files_in(out)
+    for path in ("index.html", next(path for path in whole if path.endswith(".png"))):
+        (out / path).rename(elsewhere)
+        (out / path).symlink_to(elsewhere)
+        assert build(seed_publication(), out).written == (path,)
+        assert not (out / path).is_symlink() and files_in(out) == whole
 
 
 def test_a_folder_that_holds_something_else_is_refused_and_left(tmp_path: Path) -> None:
@@ -206,7 +247,7 @@ def test_a_build_that_was_cut_off_is_finished_by_the_next(
         with pytest.raises(KeyboardInterrupt):
             build(seed_publication(), tmp_path)
     built = build(seed_publication(), tmp_path)
-    assert built.kept == () and built.unchanged > 0
+    assert built.unchanged > 0
     assert files_in(tmp_path) == files_in_of(seed_publication(), tmp_path.parent / "fresh")
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated
 from urllib.parse import urlsplit
@@ -54,8 +53,9 @@ def publish(
 
     Writes only files whose content changed. Exit 1, and nothing written, when no take is
     approved yet. Exit 2, and nothing written, when pages that stand in OUT would be removed
-    (--remove does), or when drafts would replace a published site. A tool whose file says 'hold:
-    true', or a later day as 'publish_after', is left out.
+    (--remove does), when drafts would replace a published site, or when a file that this program
+    did not write stands in the place of one of the site's. A tool whose file says 'hold: true', or
+    a later day as 'publish_after', is left out.
     """
     workspace = open_tools()
     refuse_link_on_the_way(out)
@@ -78,7 +78,7 @@ def publish(
         _tell_plan(gathered, plan(gathered, out), out, as_json)
         return
     built = build(gathered, out, remove)
-    _remark(gathered, built.kept)
+    _remark(gathered)
     if as_json:
         print_json(_record(gathered, built, out))
         return
@@ -114,7 +114,7 @@ def _held_back(gathered: Publication) -> str:
 
 def _tell_plan(gathered: Publication, planned: Plan, out: Path, as_json: bool) -> None:
     """Print what publishing would do: one line a file, and how many of each."""
-    _remark(gathered, planned.kept)
+    _remark(gathered)
     if as_json:
         print_json(
             {
@@ -126,7 +126,6 @@ def _tell_plan(gathered: Publication, planned: Plan, out: Path, as_json: bool) -
                 "changed": list(planned.changed),
                 "removed": list(planned.removed),
                 "unchanged": planned.unchanged,
-                "kept": list(planned.kept),
             }
         )
         return
@@ -149,7 +148,7 @@ def _tell_plan(gathered: Publication, planned: Plan, out: Path, as_json: bool) -
         )
 
 
-def _remark(gathered: Publication, kept: Iterable[str]) -> None:
+def _remark(gathered: Publication) -> None:
     """Say what the site lacks, and how it could have it."""
     _tell_left_out(gathered)
     if gathered.drafts:
@@ -170,8 +169,6 @@ def _remark(gathered: Publication, kept: Iterable[str]) -> None:
         note("No pictures of media/: 'pip install reviewer-panel[site]' brings Pillow.")
     for problem in gathered.media.problems:
         note(f"A picture was left out: {problem}")
-    for path in kept:
-        note(f"{path} is not this program's and was left as it is.")
     for left, right in SiteIndex(gathered).left_out:
         note(f"No comparison of {left} and {right}: one of them is not published.")
 
@@ -186,7 +183,6 @@ def _record(gathered: Publication, built: Built, out: Path) -> dict[str, object]
         "written": len(built.written),
         "unchanged": built.unchanged,
         "removed": len(built.removed),
-        "kept": list(built.kept),
     }
 
 

@@ -6,13 +6,12 @@ Publication. No file holds the date of the build.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from panel.errors import UsageError
 from panel.site import feeds, output, search
 from panel.site.assets import load_assets
 from panel.site.index import SiteIndex
@@ -29,12 +28,11 @@ from panel.site.pages import (
 )
 from panel.site.pictures import Pictures
 from panel.site.publication import Publication
+from panel.site.refusals import refuse_drafts, refuse_foreign, refuse_loss
 from panel.site.render import OutputFile, PageRenderer
-from panel.text import counted
 from panel.workspace.processes import cores, pool, without_interrupts
 
 GUARDED = ("tools/", "personas/", "compare/")  # pages of approved takes, which readers link to
-NAMED = 8  # of the pages that would be removed, in the message
 ALONE = 300  # up to this many files, no other process is started
 CHUNK = 60
 
@@ -43,14 +41,12 @@ CHUNK = 60
 class Built:
     """What a build did: paths written and removed, and how many files were unchanged.
 
-    kept: paths that the site needs but that hold somebody else's file. pictures: whether
-    pictures were drawn. tools, comparisons, pages: how many there are now.
+    pictures: whether pictures were drawn. tools, comparisons, pages: how many there are now.
     """
 
     written: tuple[str, ...]
     unchanged: int
     removed: tuple[str, ...]
-    kept: tuple[str, ...]
     tools: int
     comparisons: int
     pages: int
@@ -102,14 +98,13 @@ class Plan:
     """What publishing would do: paths that would be added, changed and removed.
 
     guarded: pages among ``removed`` that readers may have links to, which go only if that is said.
-    kept: as in Built. unchanged: how many files would stay as they are.
+    unchanged: how many files would stay as they are.
     """
 
     added: tuple[str, ...]
     changed: tuple[str, ...]
     removed: tuple[str, ...]
     guarded: tuple[str, ...]
-    kept: tuple[str, ...]
     unchanged: int
     tools: int
     comparisons: int
@@ -133,7 +128,6 @@ class _Work:
     publication: Publication
     out: Path
     before: output.Standing
-    kept: list[str]
     fresh: dict[str, str]
     wanted: list[int]
 
@@ -153,14 +147,13 @@ class _Work:
 
 def _work(publication: Publication, out: Path) -> _Work:
     builder, before = SiteBuilder(publication), output.standing(out)
-    _refuse_drafts(publication, before, out)
+    refuse_drafts(publication, before, out)
     paths = [file.path for file in builder.files]
     output.refuse_linked(out, [*paths, *before.files])
-    kept = output.foreign(out, paths, before.files)
+    refuse_foreign(builder.files, before.files, out)
     fresh = _named_and_there(builder.files, before.files, out)
-    made = set(paths) - set(kept) - fresh.keys()
-    wanted = [n for n, file in enumerate(builder.files) if file.path in made]
-    return _Work(builder, publication, out, before, kept, fresh, wanted)
+    wanted = [n for n, file in enumerate(builder.files) if file.path not in fresh]
+    return _Work(builder, publication, out, before, fresh, wanted)
 
 
 def plan(publication: Publication, out: Path, told: Told | None = None) -> Plan:
@@ -177,7 +170,6 @@ def plan(publication: Publication, out: Path, told: Told | None = None) -> Plan:
         changed=tuple(sorted(there)),
         removed=tuple(work.gone),
         guarded=tuple(work.guarded),
-        kept=tuple(sorted(work.kept)),
         unchanged=len(work.fresh) + len(work.wanted) - len(differing),
         **_counts(work.builder),
     )
@@ -190,17 +182,17 @@ def build(
 
     Removes files that an earlier build wrote and this one does not; without ``remove``, no page
     of a tool, a persona or a comparison. told: called while it goes on. Raises UsageError, with
-    nothing written, for such a page, for drafts where a published site stands, and for a folder
-    that holds something other than a site.
+    nothing written, for such a page, for drafts where a published site stands, for a folder that
+    holds something other than a site, and for somebody else's file under the name of one of the
+    site's.
     """
     work = _work(publication, out)
     known, builder = work.before.files, work.builder
     if not remove:
-        _refuse_loss(work.guarded)
+        refuse_loss(work.guarded)
     out.mkdir(parents=True, exist_ok=True)
     # Written first, so that the next build knows the files of one that was interrupted.
-    mine = {file.path for file in builder.files} - set(work.kept)
-    claimed = known | {path: known.get(path, "") for path in mine}
+    claimed = known | {file.path: known.get(file.path, "") for file in builder.files}
     drafts, base_url = publication.drafts, publication.site.base_url
     ids = {slug: publication.vote_id(slug) for slug in builder.index.tools}
     meanwhile = output.vote_ids_meanwhile(ids, work.before)
@@ -217,7 +209,6 @@ def build(
         written=written,
         unchanged=len(digests) - len(written),
         removed=tuple(removed),
-        kept=tuple(sorted(work.kept)),
         **_counts(builder),
     )
 
@@ -231,26 +222,6 @@ def _counts(builder: SiteBuilder) -> Any:
     }
 
 
-def _refuse_drafts(publication: Publication, before: output.Standing, out: Path) -> None:
-    if publication.drafts and before.files and not before.drafts:
-        raise UsageError(
-            f"{str(out)!r} holds the published site, and drafts would replace it. Name another "
-            f"folder: 'panel publish {out}-drafts --drafts'."
-        )
-
-
-def _refuse_loss(pages: Sequence[str]) -> None:
-    """Raise UsageError where pages would go that readers may have links to."""
-    if not pages:
-        return
-    more = f" and {len(pages) - NAMED:,} more" if len(pages) > NAMED else ""
-    many = "a published page" if len(pages) == 1 else counted(len(pages), "published page")
-    raise UsageError(
-        f"this would remove {many}: {', '.join(pages[:NAMED])}{more}. Where a page is to "
-        "stay, approve a take again or lift the tool's hold; or publish with --remove."
-    )
-
-
 def _named_and_there(files: list[OutputFile], known: dict[str, str], out: Path) -> dict[str, str]:
     """Return the files that need not be made: named by their content, and complete.
 
@@ -259,7 +230,7 @@ def _named_and_there(files: list[OutputFile], known: dict[str, str], out: Path) 
     return {
         file.path: known[file.path]
         for file in files
-        if file.named and known.get(file.path) and (out / file.path).is_file()
+        if file.named and known.get(file.path) and output.is_plain(out / file.path)
     }
 
 

@@ -1,7 +1,8 @@
 """The folder a site is written to: which files are the site's own, and which must change.
 
 A manifest names the files that this program has written. Everything else in the folder
-belongs to somebody else, and is neither overwritten nor removed.
+belongs to somebody else, and is neither overwritten nor removed: nothing is published where one
+of them has the name of a file of the site.
 """
 
 from __future__ import annotations
@@ -107,11 +108,6 @@ def refuse_linked(out: Path, paths: Iterable[str]) -> None:
             )
 
 
-def foreign(out: Path, planned: Iterable[str], known: Mapping[str, str]) -> list[str]:
-    """Return the planned files that exist already and are not the site's."""
-    return [path for path in planned if path not in known and os.path.lexists(out / path)]
-
-
 def published_address(out: Path) -> str | None:
     """Return the address that a site was published for; None for one without, or no site."""
     address = _record(out).get("base_url")
@@ -166,8 +162,15 @@ def keep_manifest(out: Path, now: Standing, base_url: str | None = None) -> None
     write_if_changed(out / MANIFEST, (text + "\n").encode())
 
 
+def is_plain(file: Path) -> bool:
+    """Whether there is a file, and no link to one: what a link leads to is not the site's."""
+    return file.is_file() and not file.is_symlink()
+
+
 def differs(file: Path, content: bytes) -> bool:
-    """Whether a file has another content, or is not there."""
+    """Whether a file has another content, is a link, or is not there."""
+    if not is_plain(file):
+        return True
     try:
         with open_plain(file) as stream:
             return stream.read(len(content) + 1) != content
