@@ -9,9 +9,11 @@ from pathlib import Path
 import pytest
 
 from panel.errors import WorkspaceError
-from panel.site.build import SiteBuilder, build
+from panel.site import output
+from panel.site.build import MANIFEST, SiteBuilder, build, plan
 from panel.site.media import MediaFolder, picture, rendered, survey
 from panel.site.publication import Publication, PublishedTool
+from tests.support.git_repository import git, repository
 from tests.support.media_files import bomb, png, put, scans, turned_jpeg
 from tests.support.site_pages import VERSUS, Reading
 from tests.support.site_publication import seed_publication
@@ -83,6 +85,36 @@ def test_a_picture_is_turned_as_it_says_and_loses_all_else(tmp_path: Path) -> No
     assert image.size == (200, 400) and not image.getexif()
     red, _green, blue = image.convert("RGB").getpixel((190, 10))
     assert red > blue, "the marked corner has gone from the left to the right"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("within", [".", "site", "site/og"])
+def test_a_picture_that_git_keeps_is_made_again_and_another_of_its_name_goes(
+    tmp_path: Path, within: str
+) -> None:
+    """A branch may bring any picture, and any list of what the program wrote."""
+    out = tmp_path / "site"
+    site = pictured(tmp_path)
+    build(site, out)
+    swapped = [*out.glob("og/*.png"), *out.glob("media/*.webp")]
+    whole = {file: file.read_bytes() for file in swapped}
+    assert {file.parent.name for file in swapped} == {"og", "media"}
+    made = out / MANIFEST
+    repository(tmp_path / within)
+    if within == "site/og":  # as a part of a repository that is one of its own
+        git(tmp_path, "init", "-q")
+        git(tmp_path, "-c", "advice.addEmbeddedRepo=false", "add", "-A")
+    listed = made.read_text()
+    for file in swapped:
+        file.write_bytes(b"another")
+        digest = output.digest_of(b"another")
+        listed = listed.replace(output.digest_of(whole[file]), digest)
+    made.write_text(listed)
+    planned = plan(site, out).changed
+    written = build(site, out).written
+    assert planned == written == tuple(sorted(str(file.relative_to(out)) for file in swapped))
+    assert {file: file.read_bytes() for file in swapped} == whole
+    assert build(site, out).written == ()
 
 
 def test_no_picture_is_made_larger_and_a_portrait_is_cut_to_a_square(tmp_path: Path) -> None:

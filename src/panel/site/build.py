@@ -30,6 +30,7 @@ from panel.site.pictures import Pictures
 from panel.site.publication import Publication
 from panel.site.refusals import refuse_drafts, refuse_foreign, refuse_loss
 from panel.site.render import OutputFile, PageRenderer
+from panel.workspace.git import tracked_in
 from panel.workspace.processes import cores, pool, without_interrupts
 
 GUARDED = ("tools/", "personas/", "compare/")  # pages of approved takes, which readers link to
@@ -223,14 +224,17 @@ def _counts(builder: SiteBuilder) -> Any:
 
 
 def _named_and_there(files: list[OutputFile], known: dict[str, str], out: Path) -> dict[str, str]:
-    """Return the files that need not be made: named by their content, and complete.
+    """Return the files that need not be made: named by what they show, and complete.
 
-    The manifest has no hash for a file that an interrupted build did not finish.
+    The manifest has no hash for a file that an interrupted build did not finish. What git keeps
+    may be somebody else's, the manifest as well.
     """
+    tracked = tracked_in(out)
     return {
         file.path: known[file.path]
         for file in files
         if file.named and known.get(file.path) and output.is_plain(out / file.path)
+        if tracked.isdisjoint((path := Path(file.path), *path.parents))
     }
 
 

@@ -1,9 +1,9 @@
 """The preview pictures of links to the site (Open Graph): 1200 by 630 pixels, few colours.
 
-A picture's name is the hash of what it shows, so a picture that exists is never drawn again.
-Pillow draws them in the serif of the pages, so that every machine draws the same. A comparison's
-picture is two halves side by side; each half is drawn once for its tool. A tool whose name the
-font cannot set has the picture of the front page.
+A picture's name is the hash of what it shows, so one that exists is not drawn again, unless git
+keeps it: then it may be somebody else's. Pillow draws them in the serif of the pages, so that every
+machine draws the same. A comparison's picture is two halves side by side; each half is drawn once
+for its tool. A tool whose name the font cannot set has the picture of the front page.
 """
 
 from __future__ import annotations

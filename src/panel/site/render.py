@@ -41,7 +41,7 @@ TITLE = 70  # characters of a title that search engines show whole
 class OutputFile:
     """One file of the site: its path, and the function that makes its bytes.
 
-    named: its name changes with its content, so that one that is there need not be made.
+    named: its name changes with what it shows, so that one that was made here is as it would be.
     """
 
     path: str

@@ -157,16 +157,21 @@ def folder_in_repository(root: Path) -> str:
     return run_git(root, "rev-parse", "--show-prefix").stdout.decode().removesuffix("\n")
 
 
-def tracks(file: Path) -> bool:
-    """Whether git has a file in its index; False without git or a repository."""
-    if shutil.which("git") is None:
-        return False
-    folder = file.parent.resolve()
+def tracked_in(folder: Path) -> set[Path]:
+    """Return what git has in its index below a folder; nothing without git or a repository.
+
+    Of a repository inside another one, that is its folder alone. Names are in small letters: a
+    system may not tell them apart.
+    """
+    folder = folder.resolve()
     home = home_of(folder)  # a folder between may hold what a bare repository does; see below
-    name = str((folder / file.name).relative_to(home))
-    git = ("-c", "safe.directory=*", "--literal-pathspecs")
-    asked = (*git, "ls-files", "--error-unmatch", "--", name)
-    return run_git(home, *asked).returncode == 0
+    if shutil.which("git") is None or not (home / ".git").exists():
+        return set()
+    above = folder.relative_to(home)
+    named = f":(literal,icase){above}"
+    told = run_git(home, "-c", "safe.directory=*", "ls-files", "-z", "--", named)
+    found = (Path(os.fsdecode(each).casefold()) for each in told.stdout.split(b"\0") if each)
+    return {Path(*each.parts[len(above.parts) :]) for each in found}
 
 
 # A repository that lies as files in a folder of another one comes with a clone, its configuration

@@ -15,7 +15,7 @@ from itsdangerous import BadData, URLSafeSerializer
 from panel.errors import UsageError
 from panel.readers.community.ledger import FOLDER, private_folder, write_private
 from panel.text import counted
-from panel.workspace.git import tracks
+from panel.workspace.git import tracked_in
 from panel.workspace.plain_files import refuse_odd
 
 FILE = "secret"
@@ -66,7 +66,8 @@ def community_secret(root: Path, environment: Mapping[str, str]) -> Secret:
     Raises UsageError also for one that came with the repository: others know it.
     """
     file = root / FOLDER / FILE
-    if not environment.get(VARIABLE, "").strip() and file.exists() and tracks(file):
+    given = environment.get(VARIABLE, "").strip()
+    if not given and file.exists() and Path(FILE) in tracked_in(file.parent):
         raise UsageError(
             f"git tracks {file}, so all who have the repository can sign in its name. Run 'git rm "
             f"--cached {shlex.quote(str(file))}'; if others have had it, delete it to have a new "
