@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import multiprocessing
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -11,8 +12,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from panel.errors import UsageError
+from panel.readers.community import Votes
+from panel.readers.community.deliveries import Deliveries
+from panel.readers.community.quota import Quota
 from panel.readers.community.secret import Secret, community_secret, load_secret
+from panel.readers.community.subscribers import Subscribers
+from panel.readers.serve.app import Serving, create_app
 from tests.support.git_repository import git, repository
+from tests.support.readers_server import write_site
+from tests.support.space import Panel, Space
 
 SECRET = Secret(b"s" * 64)
 
@@ -127,6 +135,45 @@ def test_a_secret_that_came_with_the_repository_is_refused(tmp_path: Path) -> No
         (tmp_path / "community" / name).write_text("ref: refs/heads/main\n")
     with pytest.raises(UsageError, match=r"git tracks .*community/secret"):
         community_secret(tmp_path, {})
-    assert community_secret(tmp_path, {"PANEL_SECRET": "x" * 32})
     git(tmp_path, "rm", "-q", "--cached", "community/secret")
     assert community_secret(tmp_path, {}) == own
+
+
+def serve(root: Path) -> object:
+    folder = write_site(root / "public")
+    serving = Serving(root=root, folder=folder, base_url="https://verdicts.example.org/")
+    return create_app(serving, {"PANEL_SECRET": "x" * 32}, print)
+
+
+@pytest.mark.parametrize(
+    "name", ["votes.jsonl", "subscribers.jsonl", "deliveries.jsonl", "quota.jsonl", "outbox/1.eml"]
+)
+@pytest.mark.parametrize(
+    "use",
+    [Votes, Quota, Deliveries, lambda root: Subscribers(root, SECRET), serve],
+    ids=["votes", "quota", "deliveries", "subscribers", "serve"],
+)
+def test_files_of_readers_that_came_with_the_repository_are_refused(
+    tmp_path: Path, name: str, use: Callable[[Path], object]
+) -> None:
+    """A branch could bring votes, subscribers and mails that no reader has sent."""
+    file = tmp_path / "community" / name
+    file.parent.mkdir(parents=True)
+    file.write_text("")
+    repository(tmp_path)
+    with pytest.raises(UsageError, match=f"git tracks .*community/{name}, so all who change"):
+        use(tmp_path)
+    git(tmp_path, "rm", "-q", "-r", "--cached", "community")
+    use(tmp_path)
+
+
+def test_votes_that_came_with_the_repository_are_neither_shown_nor_published(
+    space: Space, panel: Panel
+) -> None:
+    (space.root / "votes.csv").write_text("tool,ships,skips\nanvil,98765,0\n")
+    assert panel("votes", "import", "votes.csv", cwd=space.root).code == 0
+    repository(space.root)
+    git(space.root, "add", "--force", "community/votes.jsonl")
+    for words in (("votes", "show"), ("votes", "import", "votes.csv"), ("publish", "public")):
+        done = panel(*words, cwd=space.root)
+        assert done.code == 2 and "git tracks" in done.err and "98" not in done.out, words

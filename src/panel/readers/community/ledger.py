@@ -9,6 +9,7 @@ skip it, and the next writer removes it. Every line is sealed, as in a run's jou
 from __future__ import annotations
 
 import os
+import shlex
 import threading
 import weakref
 from collections.abc import Callable, Iterator, Mapping
@@ -20,7 +21,8 @@ from filelock import FileLock
 
 from panel.cells.journal import encode, fields_of
 from panel.cells.seals import Chain, RawLine, as_written, raw_lines
-from panel.errors import JournalError, PanelError
+from panel.errors import JournalError, PanelError, UsageError
+from panel.workspace.git import tracked_in
 from panel.workspace.plain_files import refuse_odd, sync_folder
 
 FOLDER = "community"
@@ -37,6 +39,24 @@ def private_folder(folder: Path) -> None:
     ignore = folder / ".gitignore"
     if not ignore.exists():
         ignore.write_text("*\n", encoding="utf-8")
+
+
+def refuse_tracked(folder: Path) -> None:
+    """Raise UsageError where git has files of readers in its index: they came with a repository.
+
+    Whoever changes that could vote, subscribe and sign in readers' names. Hidden files hold
+    nothing that is read.
+    """
+    found = sorted(str(path) for path in tracked_in(folder) if not str(path).startswith("."))
+    if found:
+        place = folder / found[0]
+        more = f" and {len(found) - 1:,} more files there" if len(found) > 1 else ""
+        raise UsageError(
+            f"git tracks {place}{more}, so all who change or have the repository can vote, "
+            "subscribe and sign in readers' names. Run 'git rm -r -q --cached "
+            f"{shlex.quote(str(folder))}', and delete what this machine did not write itself, and "
+            "a secret that others have had."
+        )
 
 
 def write_private(file: Path, content: bytes) -> None:
@@ -60,13 +80,14 @@ class Ledger:
     ``replay`` is called once with every complete line, in the order in which they were
     written. ``restart`` is called first when the file was rewritten (an erasure). ``damaged``
     counts the lines that cannot be read. Safe for several threads; who reads waits for no writer.
-    Raises WorkspaceError where the file's folder has an odd entry.
+    Raises WorkspaceError where the file's folder has an odd entry, UsageError where git tracks one.
     """
 
     def __init__(
         self, file: Path, replay: Callable[[dict[str, Any]], None], restart: Callable[[], None]
     ) -> None:
         refuse_odd(file.parent)
+        refuse_tracked(file.parent)
         self.file = file
         self.damaged = 0
         self._replay, self._restart = replay, restart

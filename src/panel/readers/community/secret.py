@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-import shlex
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -13,9 +12,13 @@ from pathlib import Path
 from itsdangerous import BadData, URLSafeSerializer
 
 from panel.errors import UsageError
-from panel.readers.community.ledger import FOLDER, private_folder, write_private
+from panel.readers.community.ledger import (
+    FOLDER,
+    private_folder,
+    refuse_tracked,
+    write_private,
+)
 from panel.text import counted
-from panel.workspace.git import tracked_in
 from panel.workspace.plain_files import refuse_odd
 
 FILE = "secret"
@@ -65,14 +68,7 @@ def community_secret(root: Path, environment: Mapping[str, str]) -> Secret:
 
     Raises UsageError also for one that came with the repository: others know it.
     """
-    file = root / FOLDER / FILE
-    given = environment.get(VARIABLE, "").strip()
-    if not given and file.exists() and Path(FILE) in tracked_in(file.parent):
-        raise UsageError(
-            f"git tracks {file}, so all who have the repository can sign in its name. Run 'git rm "
-            f"--cached {shlex.quote(str(file))}'; if others have had it, delete it to have a new "
-            "one made."
-        )
+    refuse_tracked(root / FOLDER)
     return load_secret(root / FOLDER, environment)
 
 
