@@ -536,7 +536,6 @@ def test_only_what_differs_from_a_folder_is_read_from_git(tmp_path: Path, method
     for name in ("same.json", "other.json", "gone.json", "ümlaut.json", "deep/left-out.json"):
         (folder / name).write_bytes(b"then\r\n\n")
     (folder / "empty.json").touch()
-    (folder / "link.json").symlink_to("same.json")
     (folder / "no-verdict").touch()
     (folder / "outside.json").write_bytes(b"then\r\n\n")
     commit(root)
