@@ -7,7 +7,7 @@ import json
 import os
 import stat
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 from hypothesis import given
@@ -22,9 +22,10 @@ from panel.frozen.files import (
     frozen_files,
     parse_frozen,
     read_frozen,
-    write_changed,
 )
 from panel.frozen.verdicts import FrozenAnswer, FrozenVerdict
+from panel.frozen.writing import remove_file, write_changed
+from panel.text import normal
 from panel.workspace.tools import slugify
 
 text = st.text(st.characters(exclude_categories=["Cs"]), max_size=40)
@@ -376,6 +377,26 @@ def test_a_reader_of_the_old_file_never_sees_half_of_the_new_one(tmp_path: Path)
         write_changed(tmp_path, {"a.json": "new and longer\n"})
         assert reader.read() == "old\n"
     assert (tmp_path / "a.json").read_text() == "new and longer\n"
+
+
+def test_a_file_takes_the_place_of_one_whose_name_is_spelled_otherwise(tmp_path: Path) -> None:
+    """A name typed on macOS may have its accents apart; two files of one name are refused."""
+    apart = normal("NFD", "café.json")
+    for text in ("old\n", "new\n"):
+        (tmp_path / apart).write_text("old\n")
+        assert write_changed(tmp_path, {"café.json": text}) == ["café.json"]
+        assert [file.name for file in tmp_path.iterdir()] == ["café.json"]
+        assert (tmp_path / "café.json").read_text() == text
+
+
+@pytest.mark.parametrize("form", ["NFC", "NFD"])
+def test_a_file_is_removed_however_its_name_is_spelled(
+    tmp_path: Path, form: Literal["NFC", "NFD"]
+) -> None:
+    for name in ("café.json", "cafe.json"):
+        (tmp_path / normal(form, name)).touch()
+    remove_file(tmp_path, "café")
+    assert [file.name for file in tmp_path.iterdir()] == ["cafe.json"]
 
 
 def test_a_link_in_the_place_of_a_file_is_replaced_and_not_followed(tmp_path: Path) -> None:

@@ -10,10 +10,11 @@ from dataclasses import replace
 from panel.cells.answers import Answer
 from panel.cells.cells import Cell, Target, identify
 from panel.checks import Subject
-from panel.frozen.files import FOLDER, FrozenTool, encode_frozen, write_changed
+from panel.frozen.files import FOLDER, FrozenTool, encode_frozen
 from panel.frozen.integrity import with_digest
 from panel.frozen.publish import publish
 from panel.frozen.verdicts import FrozenVerdict
+from panel.frozen.writing import write_changed
 from panel.workspace.endpoints import resolve_endpoint
 from panel.workspace.loading import load_workspace
 from panel.workspace.tools import Pricing, Tool

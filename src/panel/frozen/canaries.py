@@ -16,8 +16,9 @@ from pydantic import ConfigDict, model_validator
 from panel.cells.answers import Moment, OneLine
 from panel.cells.cells import ModelIdentity
 from panel.errors import UsageError, WorkspaceError
-from panel.frozen.files import encode_frozen, parse_document, read_each, write_changed
+from panel.frozen.files import encode_frozen, parse_document, read_each
 from panel.frozen.verdicts import Strict
+from panel.frozen.writing import write_changed
 from panel.hashing import content_hash
 from panel.stats import ShipOrSkip
 from panel.store.canaries import CanaryAnswer, canary_answers

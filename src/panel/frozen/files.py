@@ -9,7 +9,7 @@ small diff.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, TypeVar
 
@@ -17,14 +17,14 @@ from pydantic import AfterValidator, BaseModel, ValidationError
 
 from panel.cells.answers import OneLine
 from panel.cells.decided import RecordedDecision
-from panel.errors import Problem, UsageError, WorkspaceError
+from panel.errors import Problem, WorkspaceError
 from panel.frozen.verdicts import FrozenAnswer, FrozenVerdict, Strict
 from panel.hashing import content_hash
 from panel.text import clean_text, composed
 from panel.workspace.documents import Lines, json_lines, parse_yaml, twice
 from panel.workspace.mistakes import shown
 from panel.workspace.personas import is_persona_id
-from panel.workspace.plain_files import decode_text, read_bytes, read_text, refuse_odd, write_fresh
+from panel.workspace.plain_files import decode_text, read_text, refuse_odd
 from panel.workspace.tools import is_slug
 from panel.workspace.validation import validate
 
@@ -251,32 +251,6 @@ def frozen_files(folder: Path) -> list[Path]:
     if not folder.is_dir():
         return []
     return sorted(folder.glob("*.json"))
-
-
-def write_changed(folder: Path, texts: Mapping[str, str]) -> list[str]:
-    """Write the files (name → text) whose content is not there yet; returns their names.
-
-    Each is put in place whole. Raises UsageError where the folder takes no file.
-    """
-    written = []
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        for left in folder.glob(".*.json.new"):  # of a freeze that was killed: git would take it
-            left.unlink(missing_ok=True)
-        for name, text in texts.items():
-            file = folder / name
-            plain = file.is_file() and not file.is_symlink()
-            if plain and read_bytes(file).replace(b"\r\n", b"\n") == text.encode():
-                continue  # line ends are git's affair, where it is set to change them
-            fresh = folder / f".{name}.new"
-            write_fresh(fresh, text.encode())
-            fresh.replace(file)
-            written.append(name)
-    except OSError as error:
-        raise UsageError(
-            f"{error.filename or folder} cannot be written: {error.strerror}."
-        ) from None
-    return written
 
 
 def verdict_on(frozen: Frozen, pair: tuple[str, str]) -> FrozenVerdict | None:

@@ -11,9 +11,8 @@ from panel.cells.cells import Cell, CellKey, PairKey, Target, cells_by_pair
 from panel.cells.plan import Known
 from panel.cells.renames import Rename, described
 from panel.decisions import Decision
-from panel.errors import UsageError
 from panel.frozen.canaries import write_latest
-from panel.frozen.files import FOLDER, Frozen, FrozenTool, encode_frozen, verdict_on, write_changed
+from panel.frozen.files import FOLDER, Frozen, FrozenTool, encode_frozen, verdict_on
 from panel.frozen.integrity import is_intact, with_digest
 from panel.frozen.publish import edited, publish, published, shown_answer
 from panel.frozen.receipts import with_receipts
@@ -21,6 +20,7 @@ from panel.frozen.renames import all_renames, former_slugs, moved, moved_since
 from panel.frozen.rule import votes_missing
 from panel.frozen.staleness import answers_now, orphaned
 from panel.frozen.verdicts import FrozenVerdict
+from panel.frozen.writing import remove_file, write_changed
 from panel.stats import ShipOrSkip
 from panel.store.connection import Connection
 from panel.store.decisions import chains
@@ -259,7 +259,7 @@ def _orphans(
                 gone.tool if gone.persona is None else f"{gone.tool} × {gone.persona}"
             )
         elif gone.persona is None:
-            _remove(folder, gone.tool)
+            remove_file(folder, gone.tool)
             done.pruned.append(gone.tool)
         else:
             file = files.get(gone.tool) or frozen[gone.tool]
@@ -274,14 +274,5 @@ def _remove_renamed(folder: Path, renames: Sequence[Rename], files: Frozen, done
     """Remove the files whose content has been written under another name."""
     for rename in renames:
         if rename.of == "tool" and rename.now in files:
-            _remove(folder, rename.was)
+            remove_file(folder, rename.was)
             done.renamed[rename.was] = rename.now
-
-
-def _remove(folder: Path, slug: str) -> None:
-    if Path(slug).name != slug:
-        return  # no file of this folder
-    try:
-        (folder / f"{slug}.json").unlink(missing_ok=True)
-    except OSError as error:
-        raise UsageError(f"{error.filename} cannot be removed: {error.strerror}.") from None
