@@ -327,6 +327,21 @@ def test_a_new_mail_only_waits_for_the_one_that_is_being_handed_over(
     assert len(box.attempts) == 12 and waits == []
 
 
+def test_a_mail_that_is_not_wanted_takes_as_long_as_one_that_is_sent(
+    tmp_path: Path, box: Mailbox
+) -> None:
+    """Else the next one, to whoever asks, tells by its time whether an address is subscribed."""
+    paused: list[float] = []
+    outbox = Outbox(tmp_path / "outbox", lambda mail: mail.to == TO, pause=paused.append)
+    for to in ("bob@example.org", TO):
+        outbox.put(build_message(Letter("Hello", "Hello"), FROM, to))
+        time.sleep(0.01)
+    with postman(box) as carrier:
+        assert outbox.flush(carrier) == Flushed(sent=1)
+    assert box.addresses == [TO]
+    assert len(paused) == 1 and paused[0] > 0
+
+
 def test_a_mail_that_breaks_the_sending_is_tried_after_all_others(
     tmp_path: Path, box: Mailbox
 ) -> None:

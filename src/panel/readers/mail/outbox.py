@@ -66,8 +66,9 @@ class Outbox:
     The mail that was tried least often is next, and of these the newest: whatever waits, a new
     mail only waits for the one that is being handed over. wanted: whether a mail is to be sent
     still; asked before each attempt. bounced: told of each mail that is refused for good.
-    retry_seconds: how long a mail waits that could not be sent. Raises JournalError where the
-    folder cannot be written.
+    retry_seconds: how long a mail waits that could not be sent. pause: waits so many seconds: a
+    mail that is not wanted takes as long as the one that was sent before it, or the next one would
+    tell by when it comes whether it was. Raises JournalError where the folder cannot be written.
     """
 
     def __init__(
@@ -76,10 +77,12 @@ class Outbox:
         wanted: Callable[[Waiting], bool] = _anything,
         bounced: Callable[[Waiting], None] = _nothing,
         retry_seconds: float = 0.0,
+        pause: Callable[[float], None] = time.sleep,
     ) -> None:
         self.folder = folder
         self._wanted, self._bounced = wanted, bounced
-        self._retry_seconds = retry_seconds
+        self._retry_seconds, self._pause = retry_seconds, pause
+        self._took = 0.0  # seconds to hand over the last mail
         self._tried: dict[str, tuple[int, float]] = {}  # id → how often, and when it is due again
 
     def put(self, message: EmailMessage) -> Path:
@@ -158,6 +161,8 @@ class Outbox:
         mail = _read(file)
         if mail is None or not self._wanted(mail):
             file.unlink(missing_ok=True)
+            if mail is not None and smtp is not None:
+                self._pause(self._took)
             return "damaged" if mail is None else "left"
         tries, due = self._tried.get(file.stem, (0, 0.0))
         self._tried[file.stem] = tries + 1, time.monotonic() + self._retry_seconds
@@ -174,7 +179,9 @@ class Outbox:
             mail.message["From"] = address_header(sender.address, one_line(sender.name))
         if "Message-ID" not in mail.message:
             mail.message["Message-ID"] = f"<{mail.id}@{sender.domain}>"
+        begun = time.monotonic()
         handed = smtp.hand_over(mail.to, mail.message, attempts=1)  # the next round is another
+        self._took = time.monotonic() - begun
         if handed.state == "bounced":
             self._bounced(mail)
         if handed.state != "failed":
