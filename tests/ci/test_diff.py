@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from panel.ci.changes import PairChange, ship_words
+from panel.ci.changes import InputFile, PairChange, ship_words
+from panel.ci.context import PLAIN
 from panel.ci.diff import leans, record
+from panel.cli.output import DiffFormat
+from panel.cli.report import Report
 from panel.frozen.canaries import CANARIES
 from panel.frozen.files import FOLDER
 from panel.frozen.verdicts import FrozenVerdict
@@ -252,6 +256,19 @@ def test_nothing_changed_is_nothing_told(versioned: Space, panel: Panel) -> None
     )
     done = panel("diff", "HEAD", cwd=versioned.root)
     assert "nothing differs" in done.out and "none differs" in done.out
+
+
+def test_no_name_begins_a_line_of_its_own_in_the_text_form(tmp_path: Path) -> None:
+    """A CI runner takes a line that begins with two colons for a command."""
+    bad = "x\n::error::owned\r\v::notice::owned\u2028::debug::owned"
+    after = {("anvil", bad): anew("skip", served=(bad, bad))}
+    found = difference({("anvil", bad): OLD}, after)
+    found = replace(found, head=bad, files=[InputFile(f"tools/{bad}.md", 1, 0)])
+    assert found.drift.served
+    Report(found, [], PLAIN).write(DiffFormat.TEXT, tmp_path / "told")
+    told = (tmp_path / "told").read_text(encoding="utf-8")
+    assert told.count("::error::owned") == 5
+    assert not [line for line in told.splitlines() if line.lstrip().startswith("::")]
 
 
 @pytest.mark.slow

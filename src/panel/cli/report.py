@@ -37,7 +37,9 @@ class Report:
     def _text(self, form: DiffFormat) -> str:
         match form:
             case DiffFormat.TEXT:
-                return harmless("".join(line + "\n" for line in _lines(self.diff)))
+                # A name is one line: a line of its own could start a command to the CI runner.
+                lines = (" ".join(line.splitlines()) for line in _lines(self.diff))
+                return harmless("".join(line + "\n" for line in lines))
             case DiffFormat.MARKDOWN:
                 return render_markdown(self.diff, self.shut, self.context)
             case DiffFormat.JUNIT:
@@ -97,8 +99,7 @@ def _lines(found: Diff) -> Iterator[str]:
 
 
 def _pair_lines(pair: PairChange) -> Iterator[str]:
-    persona = " ".join(pair.persona.split())
     kind = "" if pair.said.startswith(pair.kind) else f"  {pair.kind}"
-    yield f"    {persona}: {pair.said}{kind} ({pair.details})"
+    yield f"    {pair.persona}: {pair.said}{kind} ({pair.details})"
     for label, take in pair.takes():
         yield f"      {label}: {' '.join(take.split())}"
