@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tests.support.faces import always, voting
-from tests.support.mock_endpoint import MockEndpoint
+from tests.support.mock_endpoint import Answer, MockEndpoint, usage_of
 from tests.support.runs import run
 from tests.support.space import Panel, Space
 from tests.support.templates import Make
@@ -31,7 +31,15 @@ def twice(space: Space, mock: MockEndpoint) -> None:
         bad = any(f"tool-{number:02} reads" in user for number in range(4))
         return "ship" if toss.random() < (0.1 if bad else 0.7) else "skip"
 
-    mock.face = voting(word)
+    votes = voting(word)
+
+    def counting(index: int, body: dict[str, Any]) -> Answer | None:
+        answer = votes(index, body)
+        assert answer is not None and isinstance(answer.body, dict)
+        answer.body["usage"] = usage_of(str(body["messages"]), str(answer.body["choices"]))
+        return answer
+
+    mock.face = counting
     run(space, repeats=2)
 
 

@@ -210,7 +210,7 @@ def test_yaml_with_very_many_values_is_refused_before_they_are_made() -> None:
         parse_yaml("- a\n" * 500_001, Path("x.yaml"))
 
 
-@pytest.mark.parametrize("name", ["tools", "personas", "prompts", "verdicts"])
+@pytest.mark.parametrize("name", ["tools", "personas", "prompts"])
 def test_a_folder_that_is_a_link_stays_in_its_repository(
     space: Space, tmp_path: Path, name: str
 ) -> None:
