@@ -6,33 +6,21 @@ import gc
 import multiprocessing
 import os
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from panel.checks import OtherTools, Subject, check_take, checkers, many
+from panel.checks import OtherTools, Subject, check_take, checking, many
 from panel.checks.findings import Finding
-from panel.checks.many import Check
 from panel.errors import UsageError
-from panel.workspace.personas import Persona
 from panel.workspace.tools import Tool
 from tests.support.check_subjects import PERSONAS, a_take, a_tool
 from tests.support.labelled_takes import takes
 from tests.support.large_catalogs import many_takes
 
 TOOLS, TAKES = many_takes(30)
-
-
-@contextmanager
-def checking(
-    catalog: list[Tool], personas: list[Persona], takes: int, processes: int | None = None
-) -> Iterator[Check]:
-    with checkers(processes=processes) as crew:
-        yield crew.read(catalog, personas, takes)
 
 
 def one_by_one(subjects: list[Subject], catalog: list[Tool]) -> list[list[Finding]]:
@@ -91,25 +79,6 @@ def test_a_process_is_started_for_each_core_but_for_few_takes_none(
     with checking(TOOLS, [], len(TAKES)) as check:
         assert len(multiprocessing.active_children()) == 2
         assert list(check(TAKES)) == alone
-    assert multiprocessing.active_children() == []
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("takes", [len(TAKES), 3])
-def test_processes_start_before_the_catalog_is_read_where_many_takes_are_likely(
-    monkeypatch: pytest.MonkeyPatch, takes: int
-) -> None:
-    """They are the ones that get it then; where it has few takes, they have nothing to do."""
-    monkeypatch.setattr(os, "sched_getaffinity", lambda _process: {0, 1}, raising=False)
-    monkeypatch.setattr(many, "ALONE", len(TAKES) - 1)
-    with checkers(likely=len(TAKES)) as crew:
-        started = multiprocessing.active_children()
-        assert len(started) == 2
-        check = crew.read(TOOLS, [], takes)
-        assert list(check(TAKES[:takes])) == one_by_one(TAKES[:takes], TOOLS)
-        assert {one.pid for one in multiprocessing.active_children()} == {
-            one.pid for one in started
-        }
     assert multiprocessing.active_children() == []
 
 

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from panel.checks.closing import closing_verdict
     from panel.checks.evidence import find_quote, locate_evidence, published_quotes
     from panel.checks.findings import SEVERITIES, Finding, Severity, Subject, in_order
-    from panel.checks.many import checkers
+    from panel.checks.many import checking
     from panel.checks.others import OtherTools
     from panel.checks.shown import DESCRIPTION, ShownField, shown_source
     from panel.checks.take import check_take
@@ -27,7 +27,7 @@ __all__ = [
     "Subject",
     "check_catalog",
     "check_take",
-    "checkers",
+    "checking",
     "closing_verdict",
     "find_quote",
     "in_order",
@@ -41,7 +41,7 @@ _HOMES = {
     **dict.fromkeys(("closing_verdict",), "closing"),
     **dict.fromkeys(("find_quote", "locate_evidence", "published_quotes"), "evidence"),
     **dict.fromkeys(("SEVERITIES", "Finding", "Severity", "Subject", "in_order"), "findings"),
-    **dict.fromkeys(("checkers",), "many"),
+    **dict.fromkeys(("checking",), "many"),
     **dict.fromkeys(("OtherTools",), "others"),
     **dict.fromkeys(("DESCRIPTION", "ShownField", "shown_source"), "shown"),
     **dict.fromkeys(("check_take",), "take"),

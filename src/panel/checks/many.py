@@ -9,7 +9,6 @@ import gc
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from contextlib import ExitStack, contextmanager
-from functools import partial
 from itertools import chain, zip_longest
 from typing import Any, TypeVar
 
@@ -31,50 +30,25 @@ _Take = tuple[Any, ...]
 
 
 @contextmanager
-def checkers(likely: int = 0, processes: int | None = None) -> Iterator[Checkers]:
-    """Have processes for the block that check takes, or none where the takes are few.
+def checking(
+    catalog: Sequence[Tool], personas: Sequence[Persona], takes: int, processes: int | None = None
+) -> Iterator[Check]:
+    """Give a function that checks takes as ``check_take`` does: the findings of each, in order.
 
-    likely: how many takes there will be at least, so far as is known; where they are many, the
-    processes start at once and load the program while this one reads the catalog. processes: how
-    many there are; None for one a core. Raises PanelError where one is lost.
+    Where other processes do the work, they read the catalog while the block looks for the takes,
+    and check them while it does something else. takes: how many there will be, at most.
+    processes: how many to start; None for one a core, or none where the takes are few. Raises
+    PanelError where one is lost.
     """
+    if processes is None:
+        processes = cores() if takes > ALONE else 1
     with _no_collecting(), ExitStack() as stack:
-        yield Checkers(stack, likely, processes)
-
-
-class Checkers:
-    """What ``checkers`` gives: processes that check takes once they have a catalog."""
-
-    def __init__(self, stack: ExitStack, likely: int, processes: int | None) -> None:
-        self._stack, self._processes = stack, processes
-        self._pools: list[ProcessPoolExecutor] = []
-        for _each in range(self._of_use(likely)):
-            _ask(self._pool(), gc.isenabled)  # a process starts with what it is asked first
-
-    def read(self, catalog: Sequence[Tool], personas: Sequence[Persona], takes: int) -> Check:
-        """Return a function that checks takes as ``check_take`` does: the findings of each.
-
-        Where other processes do the work, they read the catalog while this one looks for the
-        takes, and check them while it does something else. takes: how many there are at most.
-        """
-        if (many := min(self._of_use(takes), len(catalog))) < 2:
-            return lambda subjects: _one_by_one(subjects, OtherTools(catalog))
-        for _each in range(many - len(self._pools)):
-            self._pool()
-        parts = [
-            _Part(pool, catalog[start::many], personas)
-            for start, pool in enumerate(self._pools[:many])
-        ]
-        return lambda subjects: _spread(subjects, parts)
-
-    def _of_use(self, takes: int) -> int:
-        if self._processes is not None:
-            return self._processes
-        return cores() if takes > ALONE else 0
-
-    def _pool(self) -> ProcessPoolExecutor:
-        self._pools.append(self._stack.enter_context(pool(1, _begin)))
-        return self._pools[-1]
+        if processes < 2:
+            yield lambda subjects: _one_by_one(subjects, OtherTools(catalog))
+            return
+        many = max(1, min(processes, len(catalog)))
+        parts = [_Part(stack, catalog[start::many], personas) for start in range(many)]
+        yield lambda subjects: _spread(subjects, parts)
 
 
 def _one_by_one(subjects: Sequence[Subject], others: OtherTools) -> Iterator[list[Finding]]:
@@ -110,23 +84,19 @@ def _places(things: Sequence[_Thing]) -> dict[ById[_Thing], int]:
     return {ById(thing): place for place, thing in enumerate(things)}
 
 
-def _ask(process: ProcessPoolExecutor, work: Callable[..., Any], *words: Any) -> Future[Any]:
-    """Have something done after all that was asked before."""
-    with without_interrupts():  # the process starts with the first
-        return process.submit(work, *words)
-
-
 class _Part:
     """A process with a part of the tools, which it begins to read at once."""
 
-    def __init__(
-        self, process: ProcessPoolExecutor, tools: Sequence[Tool], personas: Sequence[Persona]
-    ) -> None:
+    def __init__(self, stack: ExitStack, tools: Sequence[Tool], personas: Sequence[Persona]):
         self.tools, self._personas = _places(tools), _places(personas)
-        self._ask = partial(_ask, process)
-        self._ask(_meet, personas)
+        self._pool: ProcessPoolExecutor = stack.enter_context(pool(1, _begin, personas))
         # In pieces, since none that is begun can be called off.
         self._read = [self._ask(_read, piece) for piece in _pieces(tools)]
+
+    def _ask(self, work: Callable[..., Any], *words: Any) -> Future[Any]:
+        """Have something done after all that was asked before."""
+        with without_interrupts():  # the process starts with the first
+            return self._pool.submit(work, *words)
 
     def traces(self) -> Iterator[Traces]:
         """Return what an index of the catalog holds of each tool, once it is read."""
@@ -155,8 +125,8 @@ def _pieces(things: Sequence[_Thing]) -> Iterator[Sequence[_Thing]]:
 class _Here:
     """What a process of a part knows, which it gets once and not with every take."""
 
-    def __init__(self) -> None:
-        self.personas: Sequence[Persona] = []
+    def __init__(self, personas: Sequence[Persona]) -> None:
+        self.personas = personas
         self.tools: list[Tool] = []
         self.others = OtherTools([])
 
@@ -170,15 +140,13 @@ class _Here:
         )
 
 
-_here = _Here()
+_here = _Here([])
 
 
-def _begin() -> None:
+def _begin(personas: Sequence[Persona]) -> None:
+    global _here  # noqa: PLW0603
     gc.disable()
-
-
-def _meet(personas: Sequence[Persona]) -> None:
-    _here.personas = personas
+    _here = _Here(personas)
 
 
 def _read(tools: Sequence[Tool]) -> list[Traces]:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from enum import StrEnum
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -16,7 +16,7 @@ from panel.checks import (
     Finding,
     Subject,
     check_catalog,
-    checkers,
+    checking,
     in_order,
     worn_elsewhere,
 )
@@ -28,7 +28,6 @@ from panel.results.records import finding_record
 from panel.results.scorecards import subjects
 from panel.runs.selection import Selection, opened_for
 from panel.text import counted, harmless, in_quotes
-from panel.workspace.loading import find_root
 
 app = typer.Typer(rich_markup_mode=None)
 
@@ -71,16 +70,15 @@ def lint(
     as_json: Json = False,
 ) -> None:
     """Check the takes for what an editor should look at, without a model."""
-    root = find_root(Path.cwd())
+    workspace = open_tools()
     selection = Selection(tool or [], persona or [], category or [], endpoint, model)
     loud = notes or fail_on is FailOn.NOTE
-    # A catalog of so many files has as many takes; the processes start while it is read.
-    likely = 0 if tool or persona or category else len([*(root / "tools").glob("*.md")])
-    with checkers(likely) as crew:
-        workspace = open_tools()
+    with ExitStack() as stack:
         with opened_for(workspace, selection) as (target, connection):
             wanted = {(one.slug, who.id) for one, who in target.pairs}
-            check = crew.read(workspace.tools, workspace.personas, takes=len(wanted))
+            check = stack.enter_context(
+                checking(workspace.tools, workspace.personas, takes=len(wanted))
+            )
             # Near-duplicates and worn openings show only across the whole catalog.
             every = subjects(workspace, target, connection)
             demo = target.endpoint.demo
