@@ -52,7 +52,9 @@ def test_a_refusal_that_says_nothing_leads_to_the_strictest_way_that_is_taken(
     no = error(400, "The parameter is invalid. Please check again.", 20015)
     mock.face = lambda _index, body: no if refuses(body) else reply(body)
     code, summary, _done = run(wide, panel)
-    assert (code, summary["verdicts"]) == (0, CELLS) and mock.asked <= CELLS + 20
+    assert (code, summary["verdicts"]) == (0, CELLS)
+    # Some 16 for the search, and those of other cells that were under way meanwhile.
+    assert mock.asked <= CELLS + 40
     assert learned(wide) == PLAIN | found
     before = mock.asked
     code, summary, _done = run(wide, panel, "--again")
